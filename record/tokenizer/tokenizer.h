@@ -1,0 +1,42 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schemas/ids.h"
+#include "schemas/vocabulary.h"
+
+namespace lil::record {
+
+/// Turns text into token ids and knows the bytes of every token. Immutable after loading; encode may be
+/// called from several threads at once.
+class Tokenizer {
+ public:
+  enum class SpecialTokens {
+    kAsText,    ///< `<eos>` in the text is five ordinary characters (text of others: logs)
+    kAsTokens,  ///< the spelling of an added token becomes that token (templates of our own)
+  };
+
+  virtual ~Tokenizer() = default;
+
+  /// The ids of `text`; nothing is put before or after it. Bytes that are not valid UTF-8 are kept: the
+  /// text of the ids is `text` again wherever the vocabulary has every byte.
+  [[nodiscard]] virtual std::vector<schemas::TokenId> encode(std::string_view text,
+                                                             SpecialTokens special) const = 0;
+  [[nodiscard]] virtual const schemas::Vocabulary& vocabulary() const = 0;
+  /// The begin-of-sentence token that the tokenizer's own post-processor puts first, where it does.
+  [[nodiscard]] virtual std::optional<schemas::TokenId> prefix_token() const = 0;
+};
+
+/// A Hugging Face `tokenizer.json` (or a folder that holds one), or a tiktoken rank file (`*.tiktoken`).
+/// Told apart by content. Throws Error(kInput) that names the file and the part that is not supported.
+[[nodiscard]] std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path);
+
+/// Each byte a token, 256 of them.
+[[nodiscard]] std::unique_ptr<Tokenizer> bytes_tokenizer();
+
+}  // namespace lil::record

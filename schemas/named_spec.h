@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace lil::schemas {
+
+/// One parameter of an entry of a registry, with its default and range.
+struct Parameter {
+  enum class Type {
+    kInteger,  ///< accepts `32k` (see parse_count); range [min, max]
+    kReal,     ///< range [min, max]
+    kChoice,   ///< one of `choices`
+    kText,     ///< anything, a nested spec such as `zlib(level=6)` included
+  };
+  std::string name;
+  Type type = Type::kInteger;
+  std::string default_value;  ///< empty: the parameter must be given
+  double min = 0;
+  double max = 0;
+  std::vector<std::string> choices;
+  std::string description;
+};
+
+/// The parameters of one entry with their values: given ones checked, the others at their defaults.
+class Arguments {
+ public:
+  Arguments(std::string name, std::vector<std::pair<std::string, std::string>> values)
+      : name_(std::move(name)), values_(std::move(values)) {}
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  /// The value of a declared parameter; asking for an undeclared one is a bug (assertion).
+  [[nodiscard]] std::int64_t integer(std::string_view parameter) const;
+  [[nodiscard]] double real(std::string_view parameter) const;
+  [[nodiscard]] const std::string& text(std::string_view parameter) const;
+  /// Canonical spelling that names every parameter, in the order of declaration: `sink(budget=64,sinks=4)`;
+  /// the bare name where there are no parameters. Parsing it again gives the same arguments.
+  [[nodiscard]] std::string to_string() const;
+
+ private:
+  std::string name_;
+  std::vector<std::pair<std::string, std::string>> values_;
+};
+
+/// `name(key=value,…)` taken apart, nothing checked against a registry yet. A bare `name` has no values.
+struct NamedSpec {
+  std::string name;
+  std::vector<std::pair<std::string, std::string>> values;
+};
+
+/// Reads `name(key=value,…)`; parentheses nest. Throws Error(kUsage) with the position of what is wrong.
+[[nodiscard]] NamedSpec parse_named_spec(std::string_view text);
+
+/// Checks `spec` against the parameters of the entry it names and fills in the defaults. `family` is for
+/// messages ("signal"). Throws Error(kUsage) naming entry, key and allowed range.
+[[nodiscard]] Arguments resolve_arguments(std::string_view family, const NamedSpec& spec,
+                                          const std::vector<Parameter>& parameters);
+
+/// The cross product of lists and ranges among the values: `guardian(f=50,250,t=20)` and
+/// `guardian(f=50..250+50,t=20)` give one spec for each f. A piece without `=` continues the list of the
+/// key before it; `a..b+s` counts from a to b by s (bare `a..b` by 1).
+[[nodiscard]] std::vector<std::string> expand_named_spec(std::string_view text);
+
+/// A non-negative count with an optional suffix: `32k` = 32768 (tokens come in powers of two), `5m`.
+/// Throws Error(kUsage) that names `what`.
+[[nodiscard]] std::int64_t parse_count(std::string_view what, std::string_view text);
+
+/// `250`, `50,250`, `50..500+50` → the numbers, in the order given.
+[[nodiscard]] std::vector<std::int64_t> parse_count_list(std::string_view what, std::string_view text);
+
+}  // namespace lil::schemas
