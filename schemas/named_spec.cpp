@@ -85,18 +85,6 @@ std::optional<std::int64_t> parse_suffixed(std::string_view text) {
   return *value * unit;
 }
 
-std::string range_of(const Parameter& parameter) {
-  if (parameter.type == Parameter::Type::kChoice)
-    return fmt::format("one of {}", fmt::join(parameter.choices, ", "));
-  const char* type = parameter.type == Parameter::Type::kInteger ? "a whole number" : "a number";
-  const bool open_low = std::isinf(parameter.min);
-  const bool open_high = std::isinf(parameter.max);
-  if (open_low && open_high) return type;
-  if (open_high) return fmt::format("{} from {}", type, parameter.min);
-  if (open_low) return fmt::format("{} up to {}", type, parameter.max);
-  return fmt::format("{} from {} to {}", type, parameter.min, parameter.max);
-}
-
 /// The canonical spelling of a value, or nothing where it is not one.
 std::optional<std::string> canonical_value(const Parameter& parameter, const std::string& text) {
   switch (parameter.type) {
@@ -141,6 +129,18 @@ std::vector<std::string> expand_value(const std::string& value) {
 }
 
 }  // namespace
+
+std::string allowed_values(const Parameter& parameter) {
+  if (parameter.type == Parameter::Type::kChoice)
+    return fmt::format("one of {}", fmt::join(parameter.choices, ", "));
+  const char* type = parameter.type == Parameter::Type::kInteger ? "a whole number" : "a number";
+  const bool open_low = std::isinf(parameter.min);
+  const bool open_high = std::isinf(parameter.max);
+  if (open_low && open_high) return type;
+  if (open_high) return fmt::format("{} from {}", type, parameter.min);
+  if (open_low) return fmt::format("{} up to {}", type, parameter.max);
+  return fmt::format("{} from {} to {}", type, parameter.min, parameter.max);
+}
 
 std::int64_t Arguments::integer(std::string_view parameter) const {
   return *parse_whole<std::int64_t>(value_of(values_, parameter));
@@ -206,12 +206,12 @@ Arguments resolve_arguments(std::string_view family, const NamedSpec& spec,
     const std::string& text = given != spec.values.end() ? given->second : parameter.default_value;
     if (given == spec.values.end() && text.empty()) {
       throw Error(ErrorCode::kUsage,
-                  fmt::format("{} needs {}=…, {}", entry, parameter.name, range_of(parameter)));
+                  fmt::format("{} needs {}=…, {}", entry, parameter.name, allowed_values(parameter)));
     }
     const auto value = canonical_value(parameter, text);
     if (!value) {
       throw Error(ErrorCode::kUsage,
-                  fmt::format("{}: {}={} is not {}", entry, parameter.name, text, range_of(parameter)));
+                  fmt::format("{}: {}={} is not {}", entry, parameter.name, text, allowed_values(parameter)));
     }
     resolved.emplace_back(parameter.name, *value);
   }
@@ -251,6 +251,14 @@ std::vector<std::string> expand_named_spec(std::string_view whole) {
   std::vector<std::string> specs;
   specs.reserve(insides.size());
   for (const std::string& one : insides) specs.push_back(fmt::format("{}({})", text.substr(0, open), one));
+  return specs;
+}
+
+std::vector<std::string> expand_named_specs(std::string_view text) {
+  std::vector<std::string> specs;
+  for (const auto& [offset, piece] : split_at_commas(text)) {
+    for (std::string& one : expand_named_spec(piece)) specs.push_back(std::move(one));
+  }
   return specs;
 }
 

@@ -25,6 +25,9 @@ struct Parameter {
   std::string description;
 };
 
+/// What a parameter takes, in words: `a whole number from 1 to 9`, `one of prompt, zero`.
+[[nodiscard]] std::string allowed_values(const Parameter& parameter);
+
 /// The parameters of one entry with their values: given ones checked, the others at their defaults.
 class Arguments {
  public:
@@ -63,6 +66,9 @@ struct NamedSpec {
 /// `guardian(f=50..250+50,t=20)` give one spec for each f. A piece without `=` continues the list of the
 /// key before it; `a..b+s` counts from a to b by s (bare `a..b` by 1).
 [[nodiscard]] std::vector<std::string> expand_named_spec(std::string_view text);
+
+/// The same for several specs between commas, as `zlib(level=1,6),lz4`.
+[[nodiscard]] std::vector<std::string> expand_named_specs(std::string_view text);
 
 /// A non-negative count with an optional suffix: `32k` = 32768 (tokens come in powers of two), `5m`.
 /// Throws Error(kUsage) that names `what`.

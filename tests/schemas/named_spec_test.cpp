@@ -86,6 +86,10 @@ TEST(NamedSpec, ListsAndRangesMakeACrossProduct) {
               ElementsAre("guardian(f=5,signal=zlib(level=1))", "guardian(f=5,signal=zlib(level=9))"));
 }
 
+TEST(NamedSpec, SeveralSpecsStandBetweenCommas) {
+  EXPECT_THAT(expand_named_specs("zlib(level=1,6),lz4"), ElementsAre("zlib(level=1)", "zlib(level=6)", "lz4"));
+}
+
 TEST(NamedSpec, CountsHaveSuffixes) {
   EXPECT_EQ(parse_count("--max-tokens", "32k"), 32768);
   EXPECT_EQ(parse_count("--max-tokens", "250"), 250);
