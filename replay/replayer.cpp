@@ -1,0 +1,55 @@
+#include "replay/replayer.h"
+
+#include <fmt/format.h>
+
+#include <cassert>
+#include <utility>
+
+#include "replay/curve.h"
+#include "replay/signals/registry.h"
+#include "schemas/error.h"
+
+namespace lil::replay {
+
+schemas::CurveId curve_id(const Signal& signal, StreamKind stream, std::int64_t grid_tokens) {
+  return {signal.name(), signal.version(), to_string(stream), grid_tokens};
+}
+
+Replayer::Replayer(std::function<std::int64_t()> cpu_now_ns) : cpu_now_ns_(std::move(cpu_now_ns)) {
+  if (!cpu_now_ns_) cpu_now_ns_ = [] { return std::int64_t{0}; };
+}
+
+void Replayer::start(const schemas::TraceTokens& tokens, const schemas::Vocabulary& vocabulary) {
+  tokens_ = &tokens;
+  vocabulary_ = &vocabulary;
+  streams_.clear();
+}
+
+ReplayedCurve Replayer::replay(const schemas::CurveId& id) {
+  Signal& signal = signal_for(id);
+  const Stream& stream = stream_for(stream_from(id.stream));
+  const std::int64_t start_ns = cpu_now_ns_();
+  schemas::Curve curve = compute_curve(signal, stream, id.grid_tokens);
+  return {id, std::move(curve), cpu_now_ns_() - start_ns, static_cast<std::int64_t>(stream.bytes.size())};
+}
+
+Signal& Replayer::signal_for(const schemas::CurveId& id) {
+  auto found = signals_.find(id.signal);
+  if (found == signals_.end()) found = signals_.emplace(id.signal, make_signal(id.signal)).first;
+  Signal& signal = *found->second;
+  if (signal.version() != id.version) {
+    throw Error(ErrorCode::kUsage, fmt::format("signal {} is at version '{}' here, not at '{}'", id.signal,
+                                               signal.version(), id.version));
+  }
+  return signal;
+}
+
+const Stream& Replayer::stream_for(StreamKind kind) {
+  assert(tokens_ != nullptr);
+  auto found = streams_.find(kind);
+  if (found == streams_.end())
+    found = streams_.emplace(kind, build_stream(kind, *tokens_, *vocabulary_)).first;
+  return found->second;
+}
+
+}  // namespace lil::replay

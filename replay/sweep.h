@@ -1,0 +1,76 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "replay/stream.h"
+#include "schemas/curve_store.h"
+#include "schemas/run_store.h"
+#include "schemas/store.h"
+#include "schemas/trace.h"
+#include "schemas/trace_store.h"
+
+namespace lil::replay {
+
+/// Which curves a store should hold: every signal on every stream of every complete trace that the filter
+/// selects.
+struct SweepRequest {
+  std::vector<std::string> signals;  ///< `name(key=value,…)`, in any spelling
+  std::vector<StreamKind> streams;
+  std::int64_t grid_tokens = 50;
+  schemas::TraceFilter filter{};  ///< complete_only is taken as true
+};
+
+/// One trace with the curves it lacks.
+struct SweepTask {
+  schemas::TraceInfo trace;
+  std::vector<schemas::CurveId> missing;
+};
+
+/// What a sweep will do; nothing is read of the traces' tokens for it.
+struct SweepPlan {
+  std::vector<SweepTask> tasks;    ///< most tokens to replay first; ties in the order of the store
+  std::int64_t traces = 0;         ///< that the filter selects
+  std::int64_t curves = 0;         ///< to compute
+  std::int64_t curves_stored = 0;  ///< there already
+  std::int64_t tokens = 0;         ///< to replay, over all curves; prompts counted where a stream has them
+};
+
+/// Throws Error(kUsage) for an unknown signal or a grid below 1.
+[[nodiscard]] SweepPlan plan_sweep(const schemas::Store& store, const SweepRequest& request);
+
+struct SweepProgress {
+  std::int64_t curves_done = 0;  ///< failed ones included
+  std::int64_t curves_total = 0;
+  std::int64_t bytes_done = 0;  ///< of streams, once a curve
+};
+
+struct SweepOptions {
+  int threads = 1;
+  /// CPU time of the calling thread; called by the workers at the same time. Curves cost 0 ns without it.
+  std::function<std::int64_t()> cpu_now_ns{};
+  /// Called by the thread that runs the sweep, once a trace.
+  std::function<void(const SweepProgress&)> progress{};
+  /// Looked at before every curve. Where it turns true, what is computed is stored and the sweep ends. May
+  /// be set by a signal handler.
+  const std::atomic<bool>* cancelled = nullptr;
+};
+
+struct SweepResult {
+  std::int64_t curves_stored = 0;
+  std::vector<schemas::Failure> failures;  ///< stored too; in the order of the plan
+  bool cancelled = false;                  ///< some of the plan was not done
+};
+
+/// Carries out a plan. Workers compute; the calling thread alone uses the store. Traces are loaded as
+/// workers come free, at most two for each worker at a time, and curves are written some dozens to a
+/// transaction and in the order of the plan, so the store's content depends on the number of threads in
+/// nothing but CPU times. A trace that fails is stored as a failure of stage `replay`, and the sweep goes
+/// on. Throws Error where the store itself cannot be read or written; what is committed stays.
+[[nodiscard]] SweepResult run_sweep(schemas::Store& store, const SweepPlan& plan,
+                                    const SweepOptions& options);
+
+}  // namespace lil::replay

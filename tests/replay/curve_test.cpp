@@ -1,0 +1,119 @@
+// Is every curve, at every grid point, what compressing that prefix from scratch gives?
+#include "replay/curve.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "replay/signals/registry.h"
+#include "schemas/error.h"
+#include "tests/replay/from_scratch.h"
+#include "tests/replay/sample_texts.h"
+#include "tests/support/test_data.h"
+
+namespace lil::replay {
+namespace {
+
+using tests::curve_from_scratch;
+using tests::cut_into_tokens;
+
+std::vector<std::string> every_signal() {
+  std::vector<std::string> signals = {"lz4", "lz77"};
+  for (int level = 1; level <= 9; ++level) {
+    signals.push_back("zlib(level=" + std::to_string(level) + ")");
+    signals.push_back("gzip(level=" + std::to_string(level) + ")");
+  }
+  return signals;
+}
+
+TEST(CurveTwin, SmallTextsOnManyGrids) {
+  for (const auto& [name, text] : tests::sample_texts(2500, 31)) {
+    for (const std::size_t prompt : {0U, 200U}) {
+      const Stream stream = cut_into_tokens(text, prompt, 17);
+      for (const std::string& signal : every_signal()) {
+        for (const std::int64_t grid :
+             {std::int64_t{13}, std::int64_t{50}, stream.tokens(), stream.tokens() + 1}) {
+          const auto curve = compute_curve(*make_signal(signal), stream, grid);
+          ASSERT_EQ(curve.grid_tokens, grid);
+          ASSERT_EQ(curve.values, curve_from_scratch(signal, stream, grid))
+              << signal << " of " << name << " after a prompt of " << prompt << ", every " << grid;
+        }
+      }
+    }
+  }
+}
+
+TEST(CurveTwin, EveryToken) {
+  const Stream stream = cut_into_tokens(tests::multilingual_text(1200, 8), 0, 3);
+  for (const std::string& signal : every_signal()) {
+    ASSERT_EQ(compute_curve(*make_signal(signal), stream, 1).values, curve_from_scratch(signal, stream, 1))
+        << signal;
+  }
+}
+
+TEST(CurveTwin, LongTextsPassWindowsAndBlocks) {
+  for (const auto& [name, text] : tests::sample_texts(210000, 77)) {
+    const Stream stream = cut_into_tokens(text, 1000, 5);
+    for (const std::string signal :
+         {"zlib(level=1)", "zlib(level=3)", "zlib(level=6)", "gzip(level=9)", "lz4"}) {
+      const std::int64_t grid = stream.tokens() / 12;
+      ASSERT_EQ(compute_curve(*make_signal(signal), stream, grid).values,
+                curve_from_scratch(signal, stream, grid))
+          << signal << " of " << name;
+    }
+  }
+}
+
+TEST(CurveTwin, RealText) {
+  LIL_REAL_DATA_OR_SKIP(path, "traces/skythought/Sky-T1-math-correct-5K-14B__aime24.jsonl");
+  std::ifstream lines(path);
+  std::string line;
+  for (int trace = 0; trace < 3 && std::getline(lines, line); ++trace) {
+    std::string text = nlohmann::json::parse(line).at("code").at(0).get<std::string>();
+    text.resize(std::min<std::size_t>(text.size(), 120000));
+    const Stream stream = cut_into_tokens(text, 0, 1);
+    for (const std::string signal :
+         {"zlib(level=1)", "zlib(level=6)", "zlib(level=9)", "gzip(level=6)", "lz4"}) {
+      const std::int64_t grid = std::max<std::int64_t>(1, stream.tokens() / 20);
+      ASSERT_EQ(compute_curve(*make_signal(signal), stream, grid).values,
+                curve_from_scratch(signal, stream, grid))
+          << signal << " of trace " << trace;
+    }
+    const Stream start = cut_into_tokens(text.substr(0, 4000), 0, 1);
+    ASSERT_EQ(compute_curve(*make_signal("lz77"), start, 100).values, curve_from_scratch("lz77", start, 100));
+  }
+}
+
+TEST(Curve, StartsWithThePromptAlone) {
+  const Stream stream = cut_into_tokens(tests::prose(1000, 1), 300, 1);
+  const auto curve = compute_curve(*make_signal("zlib"), stream, 50);
+  EXPECT_EQ(curve.values.front(), tests::zlib_from_scratch(stream.bytes.substr(0, 300), 6));
+}
+
+TEST(Curve, HasAValueAtTheLastTokenOnlyIfTheGridDoes) {
+  Stream stream{"abcdefghij", 0, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}};
+  EXPECT_EQ(compute_curve(*make_signal("lz77"), stream, 5).values, (std::vector<std::int64_t>{0, 5, 10}));
+  stream.ends.pop_back();
+  EXPECT_EQ(compute_curve(*make_signal("lz77"), stream, 5).values, (std::vector<std::int64_t>{0, 5}));
+}
+
+TEST(Curve, ATraceWithoutTokensHasOneValue) {
+  EXPECT_EQ(compute_curve(*make_signal("zlib"), {}, 50).values, std::vector<std::int64_t>{8});
+}
+
+TEST(Curve, TokensWithoutBytesChangeNothing) {
+  const Stream stream{"abc", 0, {3, 3, 3, 3, 3}};
+  const auto curve = compute_curve(*make_signal("zlib"), stream, 1);
+  EXPECT_THAT(std::vector(curve.values.begin() + 1, curve.values.end()), testing::Each(curve.values[1]));
+}
+
+TEST(Curve, AGridBelowOneIsRefused) {
+  EXPECT_THROW(static_cast<void>(compute_curve(*make_signal("zlib"), {}, 0)), Error);
+}
+
+}  // namespace
+}  // namespace lil::replay
