@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace lil::record {
+
+/// Type in which a model's weights, KV cache and activations are held. Sums are always taken in fp32.
+enum class DType { kFp32, kBf16, kFp16 };
+
+[[nodiscard]] const char* to_string(DType dtype);
+/// Inverse of to_string. Throws Error(kUsage) that lists the known names.
+[[nodiscard]] DType dtype_from(std::string_view name);
+[[nodiscard]] std::size_t bytes_of(DType dtype);
+
+/// `to.size()` numbers stored as `dtype` at `from` (aligned to their size), exactly.
+void widen(DType dtype, const std::byte* from, std::span<float> to);
+/// Stores numbers as `dtype`, rounded to nearest even; too large ones become infinite.
+void narrow(DType dtype, std::span<const float> from, std::byte* to);
+/// Rounds to what `dtype` can hold; nothing to do for fp32.
+void round_to(DType dtype, std::span<float> values);
+
+}  // namespace lil::record
