@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "analyze/extraction.h"
+#include "analyze/intervals.h"
+#include "schemas/store.h"
+#include "schemas/trace_store.h"
+
+namespace lil::analyze {
+
+/// Which cells to compute: every rule on every signal and stream, over the traces of every run and problem
+/// set that the filter selects.
+struct CellRequest {
+  schemas::TraceFilter filter{};     ///< complete_only is taken as true
+  std::vector<std::string> signals;  ///< `name(key=value,…)`, in any spelling; none: all that have curves
+  std::vector<std::string> streams;  ///< none: all that have curves
+  std::vector<std::string> rules;    ///< `name(key=value,…)`, in any spelling
+  std::string grading;               ///< name of the answer events to use, see grading_name()
+  bool baselines = true;             ///< `never`, `cap` with the same mean tokens, `oracle` beside them
+  Bootstrap bootstrap{};
+};
+
+/// One rule on one signal and stream, over the traces of one run and problem set. Counts of traces, tokens
+/// are generated ones. A trace counts as right at a stop if the answer readable from the kept prefix is.
+struct Cell {
+  std::string run;  ///< uid
+  std::string problem_set;
+  std::string signal;  ///< `-` for a rule that reads none
+  std::string stream;  ///< `-` for a rule that reads none
+  std::string rule;    ///< canonical
+  std::int64_t traces = 0;
+  std::int64_t capped = 0;  ///< known to be cut by the cap (finish `length`)
+  std::int64_t tokens = 0;
+  std::int64_t kept = 0;
+  std::int64_t stopped = 0;  ///< before their end
+  std::int64_t right_full = 0;
+  std::int64_t right_stop = 0;
+  std::int64_t harm = 0;  ///< right in full, not at the stop
+  std::int64_t gain = 0;  ///< right at the stop, not in full
+
+  std::int64_t problems = 0;
+  std::int64_t finish_known = 0;  ///< traces whose record says how they ended
+  std::int64_t tokens_right = 0;  ///< of the traces that are right in full
+  std::int64_t kept_right = 0;
+  double mean_saved = 0;    ///< mean over traces of the share that each saves
+  Interval saved_interval;  ///< bootstrap over problems
+  std::string model;
+  std::string policy;
+  std::string sampler;
+  std::optional<std::int64_t> cap_tokens;   ///< the run's cap on generated tokens, where known
+  std::string signal_version;               ///< empty for a rule that reads no signal
+  std::optional<std::int64_t> grid_tokens;  ///< of the curves used
+  std::string grading;
+};
+
+/// Cells in the order: runs and problem sets as in the store; in each `never`, the rules that read no signal,
+/// then for each signal and stream (as asked for, else in order of first storing) each rule as asked for,
+/// followed by the `cap` of the same mean length; `oracle` last. No rule comes twice.
+///
+/// Where a store holds several curves of a signal, the newest version counts (the one stored last), and of
+/// its grids the coarsest on which the rule's looks lie and that all traces have. The `cap` beside a rule
+/// that keeps K tokens in all has the largest L >= 1 with sum(min(tokens, L)) <= K, or 1 if there is none;
+/// past the longest trace L changes nothing, and the longest is taken.
+///
+/// Throws Error: kUsage for an unknown signal, stream or rule or one out of range; kNotFound where no trace
+/// is selected, or a trace has no curve or no graded answers, with the command that makes them.
+[[nodiscard]] std::vector<Cell> analyze_cells(const schemas::Store& store, const CellRequest& request);
+
+/// What a column holds.
+enum class ColumnKind {
+  kText,
+  kCount,  ///< whole number
+  kShare,  ///< fraction of 1 with six decimals
+};
+
+/// A column of a table of cells, the same in every format.
+struct CellColumn {
+  std::string name;
+  ColumnKind kind;
+  std::string description;
+  std::string (*value)(const Cell& cell);  ///< empty where unknown; the same cell gives the same bytes
+};
+
+/// All columns. The first fifteen, up to `gain`, are a promise to scripts; more may be added at the end.
+[[nodiscard]] std::span<const CellColumn> cell_columns();
+
+}  // namespace lil::analyze

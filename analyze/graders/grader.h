@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "schemas/named_spec.h"
+
+namespace lil::analyze {
+
+/// One notion of two answers being equal. Immutable; safe to share between threads.
+class Grader {
+ public:
+  Grader() = default;
+  virtual ~Grader() = default;
+  Grader(const Grader&) = delete;
+  Grader& operator=(const Grader&) = delete;
+
+  /// Rises when any pair may be judged differently.
+  [[nodiscard]] virtual int version() const = 0;
+  /// Whether `answer` and `gold` are equal; nothing where either is not of the kind that this grader reads.
+  /// Symmetric. Bounded in time and memory for any input; throws nothing.
+  [[nodiscard]] virtual std::optional<bool> equal(std::string_view answer, std::string_view gold) const = 0;
+};
+
+using GraderFactory = std::unique_ptr<Grader> (*)(const schemas::Arguments& arguments);
+
+}  // namespace lil::analyze

@@ -1,0 +1,18 @@
+#include "analyze/graders/registry.h"
+
+#include <vector>
+
+namespace lil::analyze {
+
+std::unique_ptr<Grader> make_number_grader(const schemas::Arguments& arguments);
+std::unique_ptr<Grader> make_text_grader(const schemas::Arguments& arguments);
+
+std::span<const schemas::RegistryRow<GraderFactory>> grader_registry() {
+  static const std::vector<schemas::RegistryRow<GraderFactory>> kRows = {
+      {"number", make_number_grader, "exact rationals: units, percent, fractions, powers, separators", {}},
+      {"text", make_text_grader, "equal strings once spaces and LaTeX spellings are evened out", {}},
+  };
+  return kRows;
+}
+
+}  // namespace lil::analyze

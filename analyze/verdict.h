@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "analyze/extraction.h"
+#include "schemas/trace.h"
+
+namespace lil::analyze {
+
+enum class Verdict {
+  kRight,
+  kWrong,
+  kNone,     ///< no answer is readable, or the problem has no gold answer
+  kTimeout,  ///< the grader gave up
+};
+
+/// The name stored with an answer event.
+[[nodiscard]] const char* to_string(Verdict verdict);
+
+/// Judges an answer. `number` and `math` golds are compared as numbers where both sides read as one, else as
+/// text; the others as text. Bounded in time for any input. Safe to call from several threads.
+[[nodiscard]] Verdict judge(std::string_view answer, std::string_view gold, schemas::AnswerKind kind);
+
+/// The kind of a gold answer that comes without one: none where empty, number where it reads as one, else
+/// math.
+[[nodiscard]] schemas::AnswerKind guess_answer_kind(std::string_view gold);
+
+/// What answer events are stored under: extraction and graders with their versions, as
+/// `boxed+hash+phrase/1 number/1 text/1`.
+[[nodiscard]] std::string grading_name(const Extraction& extraction);
+
+}  // namespace lil::analyze
