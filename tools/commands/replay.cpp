@@ -1,0 +1,105 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "replay/signals/registry.h"
+#include "replay/sweep.h"
+#include "tools/clocks.h"
+#include "tools/command_line.h"
+#include "tools/commands/command.h"
+#include "tools/interrupt.h"
+#include "tools/progress.h"
+
+namespace lil::tools {
+namespace {
+
+std::vector<std::string> asked_signals(const CommandLine& line) {
+  std::vector<std::string> signals;
+  for (const std::string& spec : line.specs("signal")) {
+    if (spec != "all") {
+      signals.push_back(spec);
+      continue;
+    }
+    for (const auto& row : replay::signal_rows()) signals.push_back(row.name);
+  }
+  return signals;
+}
+
+replay::SweepRequest request_from(const CommandLine& line, std::int64_t grid_tokens) {
+  replay::SweepRequest request;
+  request.signals = asked_signals(line);
+  for (const std::string& name : line.specs("stream")) request.streams.push_back(replay::stream_from(name));
+  request.grid_tokens = grid_tokens;
+  request.filter = line.where();
+  return request;
+}
+
+void print_plan(const replay::SweepPlan& plan, std::int64_t grid_tokens) {
+  fmt::print("every {} tokens: {} traces, {} curves to compute over {} tokens, {} stored already\n",
+             grid_tokens, plan.traces, plan.curves, plan.tokens, plan.curves_stored);
+}
+
+struct Totals {
+  std::int64_t curves = 0;
+  bool cancelled = false;
+  std::vector<std::string> failures;
+};
+
+void sweep_grid(schemas::Store& store, const CommandLine& line, std::int64_t grid_tokens, Totals& totals) {
+  const replay::SweepPlan plan = replay::plan_sweep(store, request_from(line, grid_tokens));
+  print_plan(plan, grid_tokens);
+  if (line.given("dry-run")) return;
+  Progress progress(line.text("progress"), "curves");
+  replay::SweepOptions options;
+  options.threads = line.threads();
+  options.cpu_now_ns = thread_cpu_ns;
+  options.cancelled = &interrupted();
+  options.progress = [&](const replay::SweepProgress& done) {
+    const double rate = static_cast<double>(done.bytes_done) / 1e6 / std::max(progress.elapsed_s(), 1e-9);
+    progress.update(done.curves_done, done.curves_total, fmt::format("{:.1f} MB/s", rate));
+  };
+  const replay::SweepResult result = replay::run_sweep(store, plan, options);
+  totals.curves += result.curves_stored;
+  totals.cancelled = totals.cancelled || result.cancelled;
+  for (const auto& failure : result.failures)
+    totals.failures.push_back(failure.subject + ": " + failure.message);
+}
+
+}  // namespace
+
+int run_replay(const std::vector<std::string>& arguments) {
+  CommandLine line(
+      "replay store.db [options]",
+      "Computes the curves of signals over the complete traces of a store: for each, the value of every\n"
+      "prefix of a multiple of --every tokens, exactly as measured from scratch. Curves that are there\n"
+      "already are not computed again.");
+  line.repeated("signal", "SPEC", "a signal, as zlib(level=6); lists and ranges multiply; `all` is every one",
+                {"zlib(level=6)"});
+  line.repeated("stream", "NAME", "text, prompt+text, ids32 or prompt+ids32", {"text"});
+  line.option("every", "TOKENS", "the grid: a curve on it serves every f that is a multiple", "50");
+  line.add_where();
+  line.add_threads();
+  line.flag("dry-run", "say what would be computed and do nothing");
+  line.add_progress();
+  if (!line.parse(arguments)) return kDone;
+  line.expect_at_most(1);
+  const auto grids = schemas::parse_count_list("--every", line.text("every"));
+  const bool dry = line.given("dry-run");
+  schemas::Store store =
+      schemas::Store::open(line.store(), dry ? schemas::Access::kRead : schemas::Access::kWrite);
+  catch_interrupts();
+  Totals totals;
+  for (const std::int64_t grid : grids) {
+    if (!totals.cancelled) sweep_grid(store, line, grid, totals);
+  }
+  if (dry) return kDone;
+  fmt::print("{} curves stored\n", totals.curves);
+  if (!totals.failures.empty()) {
+    fmt::print(stderr, "{} traces could not be replayed:\n", totals.failures.size());
+    print_failures(totals.failures);
+  }
+  if (totals.cancelled) return interrupt_exit_code();
+  return totals.failures.empty() ? kDone : kSomeFailed;
+}
+
+}  // namespace lil::tools

@@ -1,0 +1,255 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "schemas/error.h"
+#include "schemas/run_store.h"
+#include "schemas/trace_store.h"
+#include "tools/command_line.h"
+#include "tools/commands/command.h"
+#include "tools/output.h"
+#include "tools/table.h"
+
+namespace lil::tools {
+namespace {
+
+using schemas::RunKey;
+using schemas::RunRecord;
+using schemas::Store;
+using schemas::StoredRun;
+using schemas::TraceFilter;
+using schemas::TraceInfo;
+using schemas::TraceTokens;
+
+std::map<RunKey, RunRecord> runs_by_key(const Store& store) {
+  std::map<RunKey, RunRecord> runs;
+  for (StoredRun& run : schemas::list_runs(store)) runs.emplace(run.key, std::move(run.record));
+  return runs;
+}
+
+/// Vocabularies are large and shared by many traces: each is read once.
+class Vocabularies {
+ public:
+  explicit Vocabularies(const Store& store) : store_(store) {}
+
+  const schemas::Vocabulary& operator[](schemas::TokenizerKey key) {
+    auto found = read_.find(key);
+    if (found == read_.end()) found = read_.emplace(key, schemas::read_vocabulary(store_, key)).first;
+    return found->second;
+  }
+
+ private:
+  const Store& store_;
+  std::map<schemas::TokenizerKey, schemas::Vocabulary> read_;
+};
+
+Table traces_table(const Store& store, const TraceFilter& filter) {
+  Table table({"uid", "run", "model", "policy", "problem_set", "problem_id", "repeat", "prompt_tokens",
+               "tokens", "finish", "complete"});
+  const auto runs = runs_by_key(store);
+  for (const TraceInfo& trace : schemas::list_traces(store, filter)) {
+    const RunRecord& run = runs.at(trace.run);
+    table.add_row({trace.uid, trace.run_uid, run.model, run.policy, trace.problem_set, trace.problem_id,
+                   trace.repeat, trace.prompt_tokens, trace.tokens, schemas::to_string(trace.finish),
+                   std::int64_t{trace.complete ? 1 : 0}});
+  }
+  return table;
+}
+
+Table runs_table(const Store& store, const TraceFilter& filter) {
+  struct Counts {
+    std::int64_t traces = 0, complete = 0, capped = 0, tokens = 0;
+  };
+  std::map<RunKey, Counts> counts;
+  for (const TraceInfo& trace : schemas::list_traces(store, filter)) {
+    Counts& of_run = counts[trace.run];
+    ++of_run.traces;
+    of_run.complete += trace.complete ? 1 : 0;
+    of_run.capped += trace.finish == schemas::Finish::kLength ? 1 : 0;
+    of_run.tokens += trace.tokens;
+  }
+  Table table({"run", "model", "policy", "sampler", "problem_set", "traces", "complete", "capped", "tokens",
+               "cap", "status", "source"});
+  for (const StoredRun& stored : schemas::list_runs(store)) {
+    if (counts.count(stored.key) == 0) continue;
+    const RunRecord& run = stored.record;
+    const Counts& of_run = counts[stored.key];
+    table.add_row({run.uid, run.model, run.policy, run.sampler, run.problem_set, of_run.traces,
+                   of_run.complete, of_run.capped, of_run.tokens,
+                   run.cap_tokens ? Value(*run.cap_tokens) : Value(), run.status, run.source});
+  }
+  return table;
+}
+
+int list_traces_command(const std::vector<std::string>& arguments) {
+  CommandLine line("trace list store.db [options]",
+                   "One line a trace, unfinished ones too; with --runs one a run.");
+  line.flag("runs", "one line a run instead");
+  line.add_where();
+  line.add_output();
+  if (!line.parse(arguments)) return kDone;
+  line.expect_at_most(1);
+  const TableFormat format = parse_table_format(line.text("format"));
+  const Store store = Store::open(line.store(), schemas::Access::kRead);
+  TraceFilter filter = line.where();
+  filter.complete_only = false;
+  Output output(line.text("output"));
+  output.write((line.given("runs") ? runs_table(store, filter) : traces_table(store, filter)).render(format));
+  return kDone;
+}
+
+TraceInfo trace_by_uid(const Store& store, const std::string& uid) {
+  TraceFilter filter;
+  filter.uid = uid;
+  filter.complete_only = false;
+  const auto found = schemas::list_traces(store, filter);
+  if (found.size() != 1) {
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("{}: {} traces have a uid that starts with '{}'; `lil trace list` shows the uids",
+                            store.path().string(), found.size(), uid));
+  }
+  return found[0];
+}
+
+/// Bytes that are no UTF-8 would spoil a terminal: they are shown as the replacement character.
+std::string printable(const std::string& text) {
+  const std::string json =
+      nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return nlohmann::json::parse(json).get<std::string>();
+}
+
+int show_trace_command(const std::vector<std::string>& arguments) {
+  CommandLine line(
+      "trace show store.db UID [options]",
+      "What is known of one trace, its prompt and its text. The first digits of a uid are enough.");
+  line.option("output", "FILE", "write to FILE instead of stdout");
+  if (!line.parse(arguments)) return kDone;
+  line.expect_at_most(2);
+  const Store store = Store::open(line.store(), schemas::Access::kRead);
+  if (line.positional().size() < 2) throw Error(ErrorCode::kUsage, "the uid of a trace is missing");
+  const TraceInfo trace = trace_by_uid(store, line.positional()[1]);
+  const TraceTokens tokens = schemas::read_tokens(store, trace.key);
+  const schemas::Vocabulary vocabulary = schemas::read_vocabulary(store, trace.tokenizer);
+  const RunRecord run = runs_by_key(store).at(trace.run);
+  std::string prompt;
+  std::string text;
+  vocabulary.append_text(tokens.prompt_ids, prompt);
+  vocabulary.append_text(tokens.ids, text);
+  Output output(line.text("output"));
+  output.write(
+      fmt::format("trace    {}\nrun      {}  {}  {}\nproblem  {} {} (repeat {}), gold answer {}\n"
+                  "tokens   {} after a prompt of {}, finish {}{}\n\n--- prompt\n{}\n--- output\n{}\n",
+                  trace.uid, trace.run_uid, run.model, run.policy, trace.problem_set, trace.problem_id,
+                  trace.repeat, trace.gold.empty() ? "unknown" : trace.gold, trace.tokens,
+                  trace.prompt_tokens, schemas::to_string(trace.finish),
+                  trace.complete ? "" : " (not complete)", printable(prompt), printable(text)));
+  return kDone;
+}
+
+int check_store_command(const std::vector<std::string>& arguments) {
+  CommandLine line(
+      "trace check store.db",
+      "Reads every block of a store and says what is wrong with it. Exit status 1 where anything is.");
+  if (!line.parse(arguments)) return kDone;
+  line.expect_at_most(1);
+  const Store store = Store::open(line.store(), schemas::Access::kRead);
+  const auto problems = schemas::check_store(store);
+  for (const std::string& problem : problems) fmt::print("{}\n", problem);
+  if (!problems.empty()) return kFailed;
+  TraceFilter all;
+  all.complete_only = false;
+  std::int64_t tokens = 0;
+  std::int64_t complete = 0;
+  const auto traces = schemas::list_traces(store, all);
+  for (const TraceInfo& trace : traces) {
+    tokens += trace.tokens;
+    complete += trace.complete ? 1 : 0;
+  }
+  fmt::print("{}: ok; {} traces ({} complete), {} tokens, {} failures on record\n", store.path().string(),
+             traces.size(), complete, tokens, schemas::list_failures(store).size());
+  return kDone;
+}
+
+nlohmann::ordered_json exported(const TraceInfo& trace, const RunRecord& run, const TraceTokens& tokens,
+                                const schemas::Vocabulary& vocabulary, bool per_token) {
+  std::string text;
+  vocabulary.append_text(tokens.ids, text);
+  nlohmann::ordered_json line{{"uid", trace.uid},
+                              {"run", trace.run_uid},
+                              {"policy", run.policy},
+                              {"problem_set", trace.problem_set},
+                              {"problem_id", trace.problem_id},
+                              {"repeat", trace.repeat},
+                              {"prompt_ids", tokens.prompt_ids},
+                              {"ids", tokens.ids},
+                              {"text", text},
+                              {"finish", schemas::to_string(trace.finish)},
+                              {"complete", trace.complete}};
+  if (per_token) {
+    if (!tokens.logprob.empty()) line["logprob"] = tokens.logprob;
+    if (!tokens.entropy.empty()) line["entropy"] = tokens.entropy;
+    if (!tokens.attended.empty()) line["attended"] = tokens.attended;
+  }
+  return line;
+}
+
+int export_traces_command(const std::vector<std::string>& arguments) {
+  CommandLine line("trace export store.db [options]", "One JSON line a trace, unfinished ones too.");
+  line.option("format", "FORMAT", "jsonl", "jsonl");
+  line.flag("per-token", "with what was recorded a token: logprob, entropy, attended");
+  line.option("output", "FILE", "write to FILE instead of stdout");
+  line.add_where();
+  if (!line.parse(arguments)) return kDone;
+  line.expect_at_most(1);
+  if (line.text("format") != "jsonl") {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("--format: unknown format '{}'; known are: jsonl", line.text("format")));
+  }
+  const Store store = Store::open(line.store(), schemas::Access::kRead);
+  const auto runs = runs_by_key(store);
+  Vocabularies vocabularies(store);
+  TraceFilter filter = line.where();
+  filter.complete_only = false;
+  Output output(line.text("output"));
+  for (const TraceInfo& trace : schemas::list_traces(store, filter)) {
+    const auto json = exported(trace, runs.at(trace.run), schemas::read_tokens(store, trace.key),
+                               vocabularies[trace.tokenizer], line.given("per-token"));
+    output.stream() << json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+  }
+  output.finish();
+  return kDone;
+}
+
+constexpr std::array kSubcommands{
+    Command{"list", "one line a trace, or a run", list_traces_command},
+    Command{"show", "one trace with its text", show_trace_command},
+    Command{"check", "whether a store is sound", check_store_command},
+    Command{"export", "JSON lines", export_traces_command},
+};
+
+}  // namespace
+
+int run_trace(const std::vector<std::string>& arguments) {
+  std::string known;
+  for (const Command& command : kSubcommands) {
+    if (!arguments.empty() && command.name == arguments[0])
+      return command.run({arguments.begin() + 1, arguments.end()});
+    known += fmt::format("  lil trace {:<7} store.db …  {}\n", command.name, command.summary);
+  }
+  const bool help = !arguments.empty() && arguments[0] == "--help";
+  if (help) {
+    fmt::print("Usage:\n{}", known);
+    return kDone;
+  }
+  throw Error(ErrorCode::kUsage,
+              fmt::format("{}; usage:\n{}",
+                          arguments.empty() ? "what to do with the traces is missing"
+                                            : fmt::format("unknown 'trace {}'", arguments[0]),
+                          known.substr(0, known.size() - 1)));
+}
+
+}  // namespace lil::tools
