@@ -315,7 +315,7 @@ class GroupCells {
     auto known = holders_.find(id);
     if (known == holders_.end()) known = holders_.emplace(id, schemas::traces_with_curve(store_, id)).first;
     for (const auto& trace : group_.traces) {
-      if (known->second.count(trace.info.key) == 0) return &trace.info;
+      if (!known->second.contains(trace.info.key)) return &trace.info;
     }
     return nullptr;
   }

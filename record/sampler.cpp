@@ -127,8 +127,8 @@ Choice Sampler::choose(std::span<const float> logits, const DrawKey& key) {
 }
 
 std::span<const SamplerRow> sampler_rows() {
-  static const std::vector<SamplerRow> kRows = rows();
-  return kRows;
+  static const std::vector<SamplerRow> all_rows = rows();
+  return all_rows;
 }
 
 ResolvedSampler make_sampler(const std::string& text) {

@@ -50,7 +50,7 @@ class StopRule {
   StopRule(const StopRule&) = delete;
   StopRule& operator=(const StopRule&) = delete;
 
-  /// Canonical spelling that names every parameter, as `cap(tokens=1000)`.
+  /// Canonical spelling without what stands at its default, as `guardian(f=250,t=20)`.
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] virtual LookSchedule schedule() const = 0;
   /// A fresh watcher; nullptr for a rule that reads what only a finished trace has, and so cannot run live.

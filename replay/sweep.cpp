@@ -231,6 +231,7 @@ SweepPlan plan_sweep(const schemas::Store& store, const SweepRequest& request) {
   }
   const std::vector<schemas::CurveId> ids = wanted_curves(request);
   std::vector<std::set<schemas::TraceKey>> stored;
+  stored.reserve(ids.size());
   for (const schemas::CurveId& id : ids) stored.push_back(schemas::traces_with_curve(store, id));
 
   SweepPlan plan;

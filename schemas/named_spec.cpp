@@ -109,14 +109,6 @@ std::optional<std::string> canonical_value(const Parameter& parameter, const std
   return std::nullopt;
 }
 
-const std::string& value_of(const std::vector<std::pair<std::string, std::string>>& values,
-                            std::string_view key) {
-  const auto found =
-      std::find_if(values.begin(), values.end(), [&](const auto& entry) { return entry.first == key; });
-  assert(found != values.end() && "an undeclared parameter was asked for");
-  return found->second;
-}
-
 /// `a..b+s` or a plain value.
 std::vector<std::string> expand_value(const std::string& value) {
   if (value.find('(') != std::string::npos) return expand_named_spec(value);
@@ -143,23 +135,39 @@ std::string allowed_values(const Parameter& parameter) {
 }
 
 std::int64_t Arguments::integer(std::string_view parameter) const {
-  return *parse_whole<std::int64_t>(value_of(values_, parameter));
+  return *parse_whole<std::int64_t>(value_of(parameter));
 }
 
 double Arguments::real(std::string_view parameter) const {
-  return *parse_whole<double>(value_of(values_, parameter));
+  return *parse_whole<double>(value_of(parameter));
 }
 
 const std::string& Arguments::text(std::string_view parameter) const {
-  return value_of(values_, parameter);
+  return value_of(parameter);
 }
 
 std::string Arguments::to_string() const {
-  if (values_.empty()) return name_;
+  return spell(true);
+}
+
+std::string Arguments::to_brief_string() const {
+  return spell(false);
+}
+
+const std::string& Arguments::value_of(std::string_view parameter) const {
+  const auto found = std::find_if(values_.begin(), values_.end(),
+                                  [&](const Value& value) { return value.parameter == parameter; });
+  assert(found != values_.end() && "an undeclared parameter was asked for");
+  return found->text;
+}
+
+std::string Arguments::spell(bool with_defaults) const {
   std::string inside;
-  for (const auto& [key, value] : values_)
-    inside += fmt::format("{}{}={}", inside.empty() ? "" : ",", key, value);
-  return fmt::format("{}({})", name_, inside);
+  for (const Value& value : values_) {
+    if (value.at_default && !with_defaults) continue;
+    inside += fmt::format("{}{}={}", inside.empty() ? "" : ",", value.parameter, value.text);
+  }
+  return inside.empty() ? name_ : fmt::format("{}({})", name_, inside);
 }
 
 NamedSpec parse_named_spec(std::string_view whole) {
@@ -199,7 +207,7 @@ Arguments resolve_arguments(std::string_view family, const NamedSpec& spec,
                                    [&](const auto& other) { return other.first == key; });
     if (twice) throw Error(ErrorCode::kUsage, fmt::format("{}: parameter '{}' is given twice", entry, key));
   }
-  std::vector<std::pair<std::string, std::string>> resolved;
+  std::vector<Arguments::Value> resolved;
   for (const Parameter& parameter : parameters) {
     const auto given = std::find_if(spec.values.begin(), spec.values.end(),
                                     [&](const auto& value) { return value.first == parameter.name; });
@@ -213,7 +221,9 @@ Arguments resolve_arguments(std::string_view family, const NamedSpec& spec,
       throw Error(ErrorCode::kUsage,
                   fmt::format("{}: {}={} is not {}", entry, parameter.name, text, allowed_values(parameter)));
     }
-    resolved.emplace_back(parameter.name, *value);
+    const bool optional = !parameter.default_value.empty();
+    resolved.push_back(
+        {parameter.name, *value, optional && *value == canonical_value(parameter, parameter.default_value)});
   }
   return {spec.name, std::move(resolved)};
 }

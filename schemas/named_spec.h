@@ -31,7 +31,13 @@ struct Parameter {
 /// The parameters of one entry with their values: given ones checked, the others at their defaults.
 class Arguments {
  public:
-  Arguments(std::string name, std::vector<std::pair<std::string, std::string>> values)
+  struct Value {
+    std::string parameter;
+    std::string text;         ///< canonical
+    bool at_default = false;  ///< the parameter may be left out, and this is what it is then
+  };
+
+  Arguments(std::string name, std::vector<Value> values)
       : name_(std::move(name)), values_(std::move(values)) {}
 
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -42,10 +48,16 @@ class Arguments {
   /// Canonical spelling that names every parameter, in the order of declaration: `sink(budget=64,sinks=4)`;
   /// the bare name where there are no parameters. Parsing it again gives the same arguments.
   [[nodiscard]] std::string to_string() const;
+  /// The same without what stands at its default: `guardian(f=250,t=20)`. Parameters without a default are
+  /// always there.
+  [[nodiscard]] std::string to_brief_string() const;
 
  private:
+  [[nodiscard]] const std::string& value_of(std::string_view parameter) const;
+  [[nodiscard]] std::string spell(bool with_defaults) const;
+
   std::string name_;
-  std::vector<std::pair<std::string, std::string>> values_;
+  std::vector<Value> values_;
 };
 
 /// `name(key=value,…)` taken apart, nothing checked against a registry yet. A bare `name` has no values.

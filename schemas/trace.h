@@ -75,12 +75,15 @@ struct TraceInfo {
   bool complete = false;
 };
 
-/// The token stream of a trace. The per-token vectors are empty or as long as `ids`.
+/// The token stream of a trace. The per-token vectors are empty or as long as `ids`. Log-probability and
+/// entropy are those of the model's own distribution, the softmax of its logits at temperature 1 before any
+/// truncation, whatever the sampler; `attended` is of the step that this distribution came from, so that the
+/// first token has the prompt's length.
 struct TraceTokens {
   std::vector<TokenId> prompt_ids;
   std::vector<TokenId> ids;
   std::vector<float> logprob;          ///< natural log of the chosen token's probability; fp16 in the store
-  std::vector<float> entropy;          ///< nats, of the distribution sampled from; fp16 in the store
+  std::vector<float> entropy;          ///< nats; fp16 in the store
   std::vector<std::int32_t> attended;  ///< KV entries one query head attended to (the most over layers)
 };
 

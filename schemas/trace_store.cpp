@@ -57,6 +57,16 @@ TraceInfo info_from(SQLite::Statement& row) {
   return info;
 }
 
+/// Whether a run's policy has the name and every parameter of `asked`: `sink(budget=64)` selects a policy
+/// whose other parameters are whatever they are.
+bool policy_matches(const std::string& policy, const NamedSpec& asked) {
+  const NamedSpec resolved = parse_named_spec(policy);
+  return resolved.name == asked.name &&
+         std::all_of(asked.values.begin(), asked.values.end(), [&](const auto& value) {
+           return std::find(resolved.values.begin(), resolved.values.end(), value) != resolved.values.end();
+         });
+}
+
 /// A condition on the query of list_traces with the value it binds; `prefix` compares the first characters.
 struct Condition {
   std::string column;
@@ -67,7 +77,7 @@ struct Condition {
 std::vector<Condition> conditions_of(const TraceFilter& filter) {
   return {{"r.uid", &filter.run, true},
           {"r.model", &filter.model, false},
-          {"r.policy", &filter.policy, false},
+
           {"p.problem_set", &filter.problem_set, false},
           {"p.external_id", &filter.problem_id, false},
           {"t.uid", &filter.uid, true}};
@@ -222,7 +232,7 @@ std::vector<TraceInfo> list_traces(const Store& store, const TraceFilter& filter
   return with_sqlite_errors(store.path(), [&] {
     std::string query =
         "SELECT t.id, t.run_id, t.problem_id, t.uid, r.uid, p.problem_set, p.external_id, p.gold, p.kind, "
-        "r.tokenizer_id, t.repeat, t.prompt_tokens, t.tokens, t.finish, t.complete "
+        "r.tokenizer_id, t.repeat, t.prompt_tokens, t.tokens, t.finish, t.complete, r.policy "
         "FROM trace t JOIN run r ON r.id = t.run_id JOIN problem p ON p.id = t.problem_id WHERE 1";
     if (filter.complete_only) query += " AND t.complete = 1";
     const auto conditions = conditions_of(filter);
@@ -239,8 +249,12 @@ std::vector<TraceInfo> list_traces(const Store& store, const TraceFilter& filter
       if (condition.prefix) row.bind(++index, **condition.value);
       row.bind(++index, **condition.value);
     }
+    const auto asked_policy = filter.policy ? std::optional(parse_named_spec(*filter.policy)) : std::nullopt;
     std::vector<TraceInfo> traces;
-    while (row.executeStep()) traces.push_back(info_from(row));
+    while (row.executeStep()) {
+      const bool selected = !asked_policy || policy_matches(row.getColumn(15).getString(), *asked_policy);
+      if (selected) traces.push_back(info_from(row));
+    }
     return traces;
   });
 }

@@ -68,7 +68,7 @@ class TraceWriter {
 struct TraceFilter {
   std::optional<std::string> run;  ///< prefix of a run uid
   std::optional<std::string> model;
-  std::optional<std::string> policy;
+  std::optional<std::string> policy;  ///< `sink` or `sink(budget=64)`: the name and any of the parameters
   std::optional<std::string> problem_set;
   std::optional<std::string> problem_id;
   std::optional<std::string> uid;  ///< prefix of a trace uid

@@ -42,8 +42,8 @@ std::vector<AttentionPolicyRow> rows() {
 }  // namespace
 
 std::span<const AttentionPolicyRow> attention_policy_rows() {
-  static const std::vector<AttentionPolicyRow> kRows = rows();
-  return kRows;
+  static const std::vector<AttentionPolicyRow> all_rows = rows();
+  return all_rows;
 }
 
 ResolvedPolicy make_attention_policy(const std::string& text) {

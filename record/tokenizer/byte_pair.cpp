@@ -30,7 +30,7 @@ void merge_by_scan(const MergeTable& table, std::vector<TokenId>& symbols, std::
     }
     if (merges[best].rank == Merge::kNever) break;
     symbols[best] = merges[best].joined;
-    std::memmove(&symbols[best + 1], &symbols[best + 2], (count - best - 2) * sizeof(TokenId));
+    std::memmove(symbols.data() + best + 1, symbols.data() + best + 2, (count - best - 2) * sizeof(TokenId));
     --count;
     for (std::size_t i = best + 1; i + 1 < count; ++i) merges[i] = merges[i + 1];
     if (best + 1 < count) merges[best] = table.find(symbols[best], symbols[best + 1]);

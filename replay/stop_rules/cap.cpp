@@ -22,7 +22,7 @@ class CapWatcher : public StopWatcher {
 class CapRule : public StopRule {
  public:
   explicit CapRule(const schemas::Arguments& arguments)
-      : StopRule(arguments.to_string()), cap_tokens_(arguments.integer("tokens")) {}
+      : StopRule(arguments.to_brief_string()), cap_tokens_(arguments.integer("tokens")) {}
 
   [[nodiscard]] LookSchedule schedule() const override {
     return {.every_tokens = cap_tokens_, .first_token = cap_tokens_, .reads_signal = false};

@@ -46,7 +46,7 @@ class GuardianWatcher : public StopWatcher {
 class GuardianRule : public StopRule {
  public:
   explicit GuardianRule(const schemas::Arguments& arguments)
-      : StopRule(arguments.to_string()),
+      : StopRule(arguments.to_brief_string()),
         parameters_{.every_tokens = arguments.integer("f"),
                     .threshold = arguments.real("t"),
                     .patience = arguments.integer("patience"),

@@ -14,7 +14,7 @@ class NeverWatcher : public StopWatcher {
 /// `never`: lets every generation end by itself. The baseline of all savings.
 class NeverRule : public StopRule {
  public:
-  explicit NeverRule(const schemas::Arguments& arguments) : StopRule(arguments.to_string()) {}
+  explicit NeverRule(const schemas::Arguments& arguments) : StopRule(arguments.to_brief_string()) {}
 
   [[nodiscard]] LookSchedule schedule() const override { return {}; }
   [[nodiscard]] std::unique_ptr<StopWatcher> watch() const override {

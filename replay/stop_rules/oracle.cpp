@@ -35,7 +35,7 @@ std::optional<std::int64_t> last_turn_to_right(std::span<const schemas::AnswerEv
 /// which is luck and not knowledge of having arrived.
 class OracleRule : public StopRule {
  public:
-  explicit OracleRule(const schemas::Arguments& arguments) : StopRule(arguments.to_string()) {}
+  explicit OracleRule(const schemas::Arguments& arguments) : StopRule(arguments.to_brief_string()) {}
 
   [[nodiscard]] LookSchedule schedule() const override { return {}; }
   [[nodiscard]] std::unique_ptr<StopWatcher> watch() const override { return nullptr; }

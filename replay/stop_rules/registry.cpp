@@ -23,8 +23,8 @@ Parameter tokens_parameter(const char* name, const char* default_value, double m
 
 std::vector<Parameter> guardian_parameters() {
   return {
-      tokens_parameter("f", "250", 1, "tokens from one check to the next"),
-      {"t", Parameter::Type::kReal, "20", -kInfinity, kInfinity, {}, "growth below which a check is low"},
+      tokens_parameter("f", "", 1, "tokens from one check to the next"),
+      {"t", Parameter::Type::kReal, "", -kInfinity, kInfinity, {}, "growth below which a check is low"},
       tokens_parameter("patience", "1", 1, "low checks in a row that make a stop"),
       tokens_parameter("warmup", "0", 0, "no check before so many tokens"),
       tokens_parameter("phase", "0", 0, "checks come at phase+f, phase+2f, …"),

@@ -19,7 +19,7 @@ using schemas::Finish;
 using tests::WrittenStore;
 
 const std::string kSignal = "zlib(level=6)";
-const std::string kGuardian = "guardian(f=10,t=20,patience=1,warmup=0,phase=0,first=prompt)";
+const std::string kGuardian = "guardian(f=10,t=20)";
 
 std::string dots(std::size_t count) {
   return std::string(count, '.');
@@ -251,7 +251,7 @@ TEST_F(HandWorked, WhatDoesNotExistIsAUsageError) {
   add_curves();
   (void)error_of(request_for({"gardian"}), ErrorCode::kUsage);
   (void)error_of(request_for({"guardian(f=0)"}), ErrorCode::kUsage);
-  auto request = request_for({"guardian"});
+  auto request = request_for({kGuardian});
   request.signals = {"zlob"};
   (void)error_of(request, ErrorCode::kUsage);
   request.signals = {"zlib"};

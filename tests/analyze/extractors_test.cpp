@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <random>
 #include <string>
 #include <vector>
@@ -307,10 +307,10 @@ TEST_P(EveryExtractor, IsLinearOnAMegabyteOfAnything) {
         "1.",       "-",          "$",       " ",          "\n",          "1\n"}) {
     std::string text;
     while (text.size() < 1'000'000) text += piece;
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();  // CPU time: other programs must not fail the test
     (void)extractor->find(text, true);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    EXPECT_LT(took.count(), 3.0) << piece;  // milliseconds in a release build; a quadratic one takes minutes
+    const double took = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+    EXPECT_LT(took, 3.0) << piece;  // milliseconds in a release build; a quadratic one takes minutes
   }
 }
 

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -170,11 +170,11 @@ TEST_P(EveryGrader, NoInputHangsIt) {
   hostile.push_back("\\frac{" + std::string(1000, '7') + "}{" + std::string(1000, '3') + "}");
   hostile.push_back(std::string("1\0 2", 4));
   for (const std::string& left : hostile) {
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();  // CPU time: other programs must not fail the test
     (void)grader->equal(left, left);
     (void)grader->equal(left, "1");
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    EXPECT_LT(took.count(), 0.5) << left.substr(0, 40);
+    const double took = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+    EXPECT_LT(took, 0.5) << left.substr(0, 40);
   }
 }
 

@@ -45,14 +45,14 @@ std::string usage_message(const std::string& spec) {
 
 TEST(GuardianSpec, TakesTheSignalAmongTheRulesParameters) {
   const GuardianSpec spec = parse_guardian_spec("guardian(f=250,t=20,signal=zlib,stream=prompt+text)");
-  EXPECT_EQ(spec.rule, "guardian(f=250,t=20,patience=1,warmup=0,phase=0,first=prompt)");
+  EXPECT_EQ(spec.rule, "guardian(f=250,t=20)");
   EXPECT_EQ(spec.signal, "zlib(level=6)");
   EXPECT_EQ(spec.stream, StreamKind::kPromptText);
 }
 
 TEST(GuardianSpec, SpellingGoesBothWays) {
-  for (const std::string text :
-       {"guardian", "never", "cap(tokens=5)", "guardian(signal=gzip(level=9),stream=ids32)"}) {
+  for (const std::string text : {"guardian(f=250,t=20)", "never", "cap(tokens=5)",
+                                 "guardian(f=5,t=1,patience=2,signal=gzip(level=9),stream=ids32)"}) {
     const GuardianSpec spec = parse_guardian_spec(text);
     const GuardianSpec again = parse_guardian_spec(spec.to_string());
     EXPECT_EQ(again.to_string(), spec.to_string()) << text;
@@ -64,11 +64,12 @@ TEST(GuardianSpec, SpellingGoesBothWays) {
 }
 
 TEST(GuardianSpec, RefusesWhatItDoesNotKnow) {
-  EXPECT_THAT(usage_message("guardian(signal=rar)"), HasSubstr("unknown signal 'rar'"));
-  EXPECT_THAT(usage_message("guardian(signal=zlib(level=10))"), HasSubstr("level=10"));
-  EXPECT_THAT(usage_message("guardian(stream=words)"), HasSubstr("stream=words"));
-  EXPECT_THAT(usage_message("guardian(signal=lz4,signal=lz77)"), HasSubstr("'signal' is given twice"));
-  EXPECT_THAT(usage_message("guardian(g=2)"), HasSubstr("'g'"));
+  EXPECT_THAT(usage_message("guardian(f=250,t=20,signal=rar)"), HasSubstr("unknown signal 'rar'"));
+  EXPECT_THAT(usage_message("guardian(f=250,t=20,signal=zlib(level=10))"), HasSubstr("level=10"));
+  EXPECT_THAT(usage_message("guardian(f=250,t=20,stream=words)"), HasSubstr("stream=words"));
+  EXPECT_THAT(usage_message("guardian(f=250,t=20,signal=lz4,signal=lz77)"),
+              HasSubstr("'signal' is given twice"));
+  EXPECT_THAT(usage_message("guardian(f=250,t=20,g=2)"), HasSubstr("'g'"));
   EXPECT_THAT(usage_message("oracle"), HasSubstr("oracle cannot watch a live generation"));
 }
 

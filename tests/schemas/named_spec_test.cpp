@@ -53,6 +53,14 @@ TEST(NamedSpec, DefaultsAreFilledInAndNamed) {
   EXPECT_EQ(resolve(arguments.to_string()).to_string(), arguments.to_string());
 }
 
+TEST(NamedSpec, BriefSpellingLeavesDefaultsOutButNotWhatMustBeGiven) {
+  EXPECT_EQ(resolve("guardian(first=prompt,f=250)").to_brief_string(), "guardian");
+  EXPECT_EQ(resolve("guardian(t=2e1,f=1k)").to_brief_string(), "guardian(f=1024)");
+  const std::vector<Parameter> needed{{"tokens", Parameter::Type::kInteger, "", 1, 100, {}, ""}};
+  EXPECT_EQ(resolve_arguments("rule", parse_named_spec("cap(tokens=5)"), needed).to_brief_string(),
+            "cap(tokens=5)");
+}
+
 TEST(NamedSpec, ErrorsNameEntryKeyAndRange) {
   EXPECT_EQ(message_of("guardian(f=0)"), "rule 'guardian': f=0 is not a whole number from 1 to 1000000000");
   EXPECT_EQ(message_of("guardian(t=abc)"), "rule 'guardian': t=abc is not a number");
@@ -87,7 +95,8 @@ TEST(NamedSpec, ListsAndRangesMakeACrossProduct) {
 }
 
 TEST(NamedSpec, SeveralSpecsStandBetweenCommas) {
-  EXPECT_THAT(expand_named_specs("zlib(level=1,6),lz4"), ElementsAre("zlib(level=1)", "zlib(level=6)", "lz4"));
+  EXPECT_THAT(expand_named_specs("zlib(level=1,6),lz4"),
+              ElementsAre("zlib(level=1)", "zlib(level=6)", "lz4"));
 }
 
 TEST(NamedSpec, CountsHaveSuffixes) {

@@ -167,6 +167,12 @@ TEST_F(TraceStoreTest, FiltersSelect) {
   EXPECT_EQ(list_traces(store_, parse_trace_filter("problem_id=a,policy=full")).at(0).uid, a.uid);
   EXPECT_EQ(list_traces(store_, parse_trace_filter("problem_set=toys,model=toy")).size(), 2U);
   EXPECT_TRUE(list_traces(store_, parse_trace_filter("policy=sink(budget=64,sinks=4)")).empty());
+  store_.database().exec("UPDATE run SET policy = 'sink(budget=64,sinks=4)' WHERE uid = '" + b.run_uid + "'");
+  for (const char* policy : {"sink", "sink(budget=64)", "sink(sinks=4,budget=64)"}) {
+    EXPECT_EQ(list_traces(store_, parse_trace_filter(std::string("policy=") + policy)).at(0).uid, b.uid)
+        << policy;
+  }
+  EXPECT_TRUE(list_traces(store_, parse_trace_filter("policy=sink(budget=65)")).empty());
   EXPECT_THAT(message_of([] { (void)parse_trace_filter("color=red"); }),
               HasSubstr("'color'; known are: run, model"));
 }

@@ -36,7 +36,7 @@ def main():
     prompts = [[task.BOS] + task.encode(problem["problem"]) for problem in problems]
     answers = [problem["answer"] for problem in problems]
     full = greedy(model, prompts, options.cap)
-    print("policy                 right  capped  loops  differ  tokens(min,median,max)  ratio  ratio(right)", flush=True)
+    print("policy                right   first  capped   loops  differ  tokens(min,median,max)  ratio", flush=True)
     for budget in [None] + options.budget:
         texts = full if budget is None else greedy(model, prompts, options.cap, budget)
         report("full" if budget is None else f"sink(budget={budget})", texts, answers, full)
@@ -68,23 +68,30 @@ def is_loop(text):
     return False
 
 
+def first_count(text):
+    """What the text says after its first walk."""
+    counts = re.findall(r"The count is (\d+)", task.decode(text))
+    return counts[0] if counts else None
+
+
 def report(name, texts, answers, full):
-    """One line: shares of texts, and lengths against those of full attention (ratio of sums)."""
-    count = len(texts)
-    right = [last_box(text) == answer for text, answer in zip(texts, answers)]
-    capped = [text[-1] != task.EOS for text in texts]
-    loops = sum(is_loop(text) for text, cut in zip(texts, capped) if cut)
-    differ = sum(task.TOKEN_IDS[" differ"] in text for text in texts)
+    """One line: shares of texts (right in the end, right after the first walk, cut by the cap, cut in an exact loop,
+    at odds with themselves), lengths, and their sum against that of full attention."""
+    shares = (
+        [last_box(text) == answer for text, answer in zip(texts, answers)],
+        [first_count(text) == answer for text, answer in zip(texts, answers)],
+        [text[-1] != task.EOS for text in texts],
+        [text[-1] != task.EOS and is_loop(text) for text in texts],
+        [task.TOKEN_IDS[" differ"] in text for text in texts],
+    )
     lengths = [len(text) for text in texts]
-    ratio = sum(lengths) / sum(map(len, full))
-    among_right = [len(text) / len(other) for text, other, ok in zip(texts, full, right) if ok]
     spread = f"{min(lengths)}, {statistics.median(lengths):.0f}, {max(lengths)}"
-    print(f"{name:20} {sum(right) / count:7.1%} {sum(capped) / count:7.1%} {loops / count:6.1%} {differ / count:7.1%}"
-          f"  {spread:>22}  {ratio:5.2f}  {statistics.fmean(among_right) if among_right else 0:5.2f}", flush=True)
+    columns = " ".join(f"{sum(share) / len(texts):7.1%}" for share in shares)
+    print(f"{name:18} {columns} {spread:>23}  {sum(lengths) / sum(map(len, full)):5.2f}", flush=True)
 
 
 def report_slips(model, options):
-    """Gives the model a first walk with a planted slip and lets it go on: does it find the slip, is it right in the end?"""
+    """Gives the model a first walk with a planted slip, and says whether it finds the slip and is right in the end."""
     rng = random.Random(SLIP_SEED)
     prompts, answers = [], []
     for _ in range(options.count):

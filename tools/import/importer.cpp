@@ -105,8 +105,9 @@ class Importer {
   [[nodiscard]] bool batch_is_full() const;
   void flush(const PreparedFile& prepared);
   void write(const PreparedFile& prepared, ImportItem& item);
-  void write_trace(ImportItem& item);
-  void write_failure(const PreparedFile& prepared, const ImportItem& item);
+  void write_trace(ImportRun& run, schemas::RunKey key, ImportItem& item);
+  void write_failure(const PreparedFile& prepared, const ImportItem& item,
+                     std::optional<schemas::RunKey> run);
   void close_runs();
   schemas::TokenizerKey tokenizer_key();
   void report_progress(const PreparedFile& prepared, std::int64_t file_bytes_read);
@@ -273,38 +274,43 @@ schemas::TokenizerKey Importer::tokenizer_key() {
 }
 
 void Importer::write(const PreparedFile& prepared, ImportItem& item) {
-  if (item.stored) {
-    ++result_.traces_skipped;
-    item.run->has_traces = true;
+  if (item.run == nullptr) {  // it failed before a run was found for it
+    write_failure(prepared, item, std::nullopt);
     return;
   }
-  if (item.run != nullptr) static_cast<void>(item.run->key(store_, tokenizer_key()));
+  ImportRun& run = *item.run;
+  if (item.stored) {
+    ++result_.traces_skipped;
+    run.has_traces = true;
+    return;
+  }
+  const schemas::RunKey key = run.key(store_, tokenizer_key());
   if (item.failure.empty()) {
     try {
-      write_trace(item);
+      write_trace(run, key, item);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kConflict && error.code() != ErrorCode::kInput) throw;
       item.failure = error.what();
     }
   }
-  if (!item.failure.empty()) write_failure(prepared, item);
+  if (!item.failure.empty()) write_failure(prepared, item, key);
 }
 
-void Importer::write_trace(ImportItem& item) {
+void Importer::write_trace(ImportRun& run, schemas::RunKey key, ImportItem& item) {
   schemas::Transaction transaction(store_);
   const LogRecord& log = item.log;
-  const auto problem = schemas::put_problem(store_, {.set = item.run->record().problem_set,
+  const auto problem = schemas::put_problem(store_, {.set = run.record().problem_set,
                                                      .id = item.problem_id,
                                                      .text = log.problem,
                                                      .gold = log.gold,
                                                      .kind = answer_kind_of(log.gold)});
   schemas::TraceWriter writer(store_, {.uid = item.uid,
-                                       .run = item.run->key(store_, tokenizer_key()),
+                                       .run = key,
                                        .problem = problem,
                                        .repeat = item.repeat,
                                        .seed = 0,
                                        .prompt_ids = std::move(item.prompt_ids),
-                                       .source = item.run->token_source()});
+                                       .source = run.token_source()});
   std::span<const schemas::TokenId> rest = item.ids;
   while (!rest.empty()) {
     const std::size_t count = std::min(rest.size(), kAppendTokens);
@@ -313,17 +319,18 @@ void Importer::write_trace(ImportItem& item) {
   }
   writer.finish(log.finish, 0, 0);
   transaction.commit();
-  item.run->has_traces = true;
+  run.has_traces = true;
   ++result_.traces_added;
   result_.tokens += static_cast<std::int64_t>(item.ids.size());
   if (item.text_differs) ++remarks_.text_differs;
   if (item.prompt_retokenized) ++remarks_.prompt_retokenized;
 }
 
-void Importer::write_failure(const PreparedFile& prepared, const ImportItem& item) {
+void Importer::write_failure(const PreparedFile& prepared, const ImportItem& item,
+                             std::optional<schemas::RunKey> run) {
   ++result_.failed;
   schemas::Failure failure;
-  if (item.run != nullptr) failure.run = item.run->key(store_, tokenizer_key());
+  failure.run = run;
   failure.subject = fmt::format("{}:{}", prepared.file.name(), item.line);
   if (item.column > 0) failure.subject += fmt::format(":{}", item.column);
   failure.stage = "import";

@@ -84,7 +84,9 @@ std::string reason_of(rapidjson::ParseErrorCode code, std::string_view text, std
 }  // namespace
 
 RecordParser::RecordParser()
-    : first_block_(kFirstBlockBytes), pool_(first_block_.data(), first_block_.size()), document_(&pool_) {}
+    : first_block_(kFirstBlockBytes), pool_(first_block_.data(), first_block_.size()) {}
+
+RecordParser::~RecordParser() = default;
 
 const rapidjson::Value* RecordParser::parse(std::string_view text, Failure& failure) {
   lone_surrogates_ = 0;
@@ -96,20 +98,21 @@ const rapidjson::Value* RecordParser::parse(std::string_view text, Failure& fail
   scratch_.resize(text.size() + kPaddingBytes, '\0');
   if (may_have_surrogates(text)) lone_surrogates_ = replace_lone_surrogates(scratch_.data(), text.size());
 
-  document_.SetNull();
+  document_.reset();
   pool_.Clear();
+  document_.emplace(&pool_);
   rapidjson::InsituStringStream stream(scratch_.data());
-  document_.ParseStream<kFlags>(stream);
-  if (document_.HasParseError()) {
-    const std::size_t offset = std::min(document_.GetErrorOffset(), text.size());
-    failure = {offset, reason_of(document_.GetParseError(), text, offset)};
+  document_->ParseStream<kFlags>(stream);
+  if (document_->HasParseError()) {
+    const std::size_t offset = std::min(document_->GetErrorOffset(), text.size());
+    failure = {offset, reason_of(document_->GetParseError(), text, offset)};
     return nullptr;
   }
   if (const std::size_t parsed = stream.Tell(); parsed < text.size()) {
     failure = {parsed, "a NUL byte"};  // which the library takes for the end of the text
     return nullptr;
   }
-  return &document_;
+  return &*document_;
 }
 
 JsonRecordReader::JsonRecordReader(std::unique_ptr<ByteSource> source,

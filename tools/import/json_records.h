@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,9 @@ struct BadRecord {
 class RecordParser {
  public:
   RecordParser();
+  RecordParser(const RecordParser&) = delete;
+  RecordParser& operator=(const RecordParser&) = delete;
+  ~RecordParser();
 
   struct Failure {
     std::size_t offset = 0;  ///< in the text, in bytes
@@ -52,7 +56,7 @@ class RecordParser {
   std::vector<char> scratch_;
   std::vector<char> first_block_;
   rapidjson::MemoryPoolAllocator<> pool_;
-  rapidjson::Document document_;
+  std::optional<rapidjson::Document> document_;
   std::int64_t lone_surrogates_ = 0;
 };
 

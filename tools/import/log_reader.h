@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "schemas/ids.h"
@@ -24,7 +25,11 @@ struct LogRun {
   std::string sampler;
   std::optional<std::int64_t> cap_tokens;
 
-  auto operator<=>(const LogRun&) const = default;
+  bool operator==(const LogRun&) const = default;
+  bool operator<(const LogRun& other) const {
+    return std::tie(problem_set, model, policy, sampler, cap_tokens) <
+           std::tie(other.problem_set, other.model, other.policy, other.sampler, other.cap_tokens);
+  }
 };
 
 /// One generation as a log has it.

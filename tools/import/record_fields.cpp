@@ -18,7 +18,7 @@ struct FieldRow {
 /// In the order of Field. `answer` comes last for gold and never for output: in most logs it is the gold
 /// answer.
 const std::array<FieldRow, kFieldCount>& rows() {
-  static const std::array<FieldRow, kFieldCount> kRows = {{
+  static const std::array<FieldRow, kFieldCount> table = {{
       {"output",
        {"output", "outputs", "model_answer", "full_response", "model_output", "response", "responses",
         "generation", "generations", "completion", "completions", "generated_text", "text"}},
@@ -39,7 +39,7 @@ const std::array<FieldRow, kFieldCount>& rows() {
       {"ids", {"ids", "token_ids", "output_ids", "output_token_ids"}},
       {"prompt_ids", {"prompt_ids", "prompt_token_ids"}},
   }};
-  return kRows;
+  return table;
 }
 
 const FieldRow& row_of(Field field) {

@@ -9,7 +9,7 @@ std::unique_ptr<LogReader> make_openai_reader(const schemas::Arguments& argument
 std::unique_ptr<LogReader> make_qwen_math_reader(const schemas::Arguments& arguments, const FieldMap& fields);
 
 std::span<const schemas::RegistryRow<LogReaderFactory>> log_readers() {
-  static const std::array<schemas::RegistryRow<LogReaderFactory>, 3> kRows = {{
+  static const std::array<schemas::RegistryRow<LogReaderFactory>, 3> table = {{
       {"jsonl",
        make_jsonl_reader,
        "any JSON lines or JSON array with a generation in each record; --field says what stands where",
@@ -23,7 +23,7 @@ std::span<const schemas::RegistryRow<LogReaderFactory>> log_readers() {
        "what the evaluation of Qwen2.5-Math writes (code, gt, pred, score)",
        {}},
   }};
-  return kRows;
+  return table;
 }
 
 }  // namespace lil::tools
