@@ -21,20 +21,21 @@ void extend(std::vector<Value>& values, std::span<const Value> more) {
   values.insert(values.end(), more.begin(), more.end());
 }
 
-/// The first `count` of an optional per-token span.
-template <class Value>
-std::span<const Value> head(const std::vector<Value>& values, std::int64_t count) {
-  return values.empty() ? std::span<const Value>() : std::span(values).first(static_cast<std::size_t>(count));
-}
-
 template <class Value>
 void drop_head(std::vector<Value>& values, std::int64_t count) {
   if (!values.empty()) values.erase(values.begin(), values.begin() + count);
 }
 
-TokenChunk without_head(const TokenChunk& chunk, std::size_t count) {
-  const auto tail = [count](auto values) { return values.empty() ? values : values.subspan(count); };
-  return {tail(chunk.ids), tail(chunk.logprob), tail(chunk.entropy), tail(chunk.attended)};
+/// `count` tokens from `first` on; without a count, all that follow.
+TokenChunk part(const TokenChunk& chunk, std::int64_t first, std::size_t count = std::dynamic_extent) {
+  const auto of = [&](auto values) {
+    return values.empty() ? values : values.subspan(static_cast<std::size_t>(first), count);
+  };
+  return {of(chunk.ids), of(chunk.logprob), of(chunk.entropy), of(chunk.attended)};
+}
+
+TokenChunk chunk_of(const TraceTokens& tokens) {
+  return {tokens.ids, tokens.logprob, tokens.entropy, tokens.attended};
 }
 
 TraceInfo info_from(SQLite::Statement& row) {
@@ -151,29 +152,28 @@ void TraceWriter::append(const TokenChunk& chunk) {
   const std::int64_t left = static_cast<std::int64_t>(stored_prefix_.size()) - verified_;
   const std::int64_t repeated = std::min(left, static_cast<std::int64_t>(chunk.ids.size()));
   verify_prefix(chunk, repeated);
-  const TokenChunk fresh = without_head(chunk, static_cast<std::size_t>(repeated));
+  const TokenChunk fresh = part(chunk, repeated);
   extend(pending_.ids, fresh.ids);
   extend(pending_.logprob, fresh.logprob);
   extend(pending_.entropy, fresh.entropy);
   extend(pending_.attended, fresh.attended);
-  while (static_cast<std::int64_t>(pending_.ids.size()) >= kBlockTokens) {
+  const std::int64_t full = static_cast<std::int64_t>(pending_.ids.size()) / kBlockTokens * kBlockTokens;
+  for (std::int64_t first = 0; first < full; first += kBlockTokens) {
     with_sqlite_errors(store_.path(), [&] {
       Transaction transaction(store_);
-      write_block(kBlockTokens);
+      write_block(part(chunk_of(pending_), first, kBlockTokens));
       transaction.commit();
     });
   }
+  drop_head(pending_.ids, full);
+  drop_head(pending_.logprob, full);
+  drop_head(pending_.entropy, full);
+  drop_head(pending_.attended, full);
 }
 
-void TraceWriter::write_block(std::int64_t count) {
-  write_trace_block(store_, key_, blocks_++,
-                    {head(pending_.ids, count), head(pending_.logprob, count), head(pending_.entropy, count),
-                     head(pending_.attended, count)});
-  drop_head(pending_.ids, count);
-  drop_head(pending_.logprob, count);
-  drop_head(pending_.entropy, count);
-  drop_head(pending_.attended, count);
-  written_tokens_ += count;
+void TraceWriter::write_block(const TokenChunk& chunk) {
+  write_trace_block(store_, key_, blocks_++, chunk);
+  written_tokens_ += static_cast<std::int64_t>(chunk.ids.size());
   SQLite::Statement update(store_.database(), "UPDATE trace SET tokens = ? WHERE id = ?");
   update.bind(1, written_tokens_);
   update.bind(2, static_cast<std::int64_t>(key_));
@@ -188,7 +188,7 @@ void TraceWriter::finish(Finish finish, std::int64_t prefill_ns, std::int64_t de
   }
   with_sqlite_errors(store_.path(), [&] {
     Transaction transaction(store_);
-    if (!pending_.ids.empty()) write_block(static_cast<std::int64_t>(pending_.ids.size()));
+    if (!pending_.ids.empty()) write_block(chunk_of(pending_));
     SQLite::Statement update(
         store_.database(),
         "UPDATE trace SET finish = ?, complete = 1, prefill_ns = ?, decode_ns = ? WHERE id = ?");

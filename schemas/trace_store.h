@@ -52,7 +52,7 @@ class TraceWriter {
 
  private:
   void verify_prefix(const TokenChunk& chunk, std::int64_t count);
-  void write_block(std::int64_t count);
+  void write_block(const TokenChunk& chunk);
 
   Store& store_;
   NewTrace trace_;

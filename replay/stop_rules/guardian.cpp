@@ -36,7 +36,7 @@ class GuardianWatcher : public StopWatcher {
   std::int64_t low_in_a_row_ = 0;
 };
 
-/// `guardian(f=250,t=20,patience=1,warmup=0,phase=0,first=prompt)` [Lil 2026]. With S the signal, a check
+/// `guardian(f=…,t=…,patience=1,warmup=0,phase=0,first=prompt)` [Lil 2026]. With S the signal, a check
 /// comes at k = phase+f, phase+2f, … and is low if S(k) - S(k-f) < t; t is any real number, in the signal's
 /// unit, and growth may be negative. Stops at the k of the first `patience` low checks in a row. A check at
 /// k < warmup does not take place: it neither stops nor counts, but S(k) is what the next one compares with.

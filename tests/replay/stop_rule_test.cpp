@@ -228,19 +228,19 @@ TEST(GuardianRule, ACurveOnAnotherGridIsRefusedWithAWayOut) {
     }
     return "no error";
   };
-  EXPECT_EQ(message("guardian(f=250)", 250), "no error");
-  EXPECT_EQ(message("guardian(f=250)", 125), "no error");
-  EXPECT_THAT(message("guardian(f=250)", 100),
+  EXPECT_EQ(message("guardian(f=250,t=20)", 250), "no error");
+  EXPECT_EQ(message("guardian(f=250,t=20)", 125), "no error");
+  EXPECT_THAT(message("guardian(f=250,t=20)", 100),
               AllOf(HasSubstr("f=250"), HasSubstr("every 100 tokens"), HasSubstr("lil replay --every 250")));
-  EXPECT_THAT(message("guardian(f=250)", 500), HasSubstr("f=250"));
-  EXPECT_THAT(message("guardian(f=250,phase=100)", 250),
+  EXPECT_THAT(message("guardian(f=250,t=20)", 500), HasSubstr("f=250"));
+  EXPECT_THAT(message("guardian(f=250,t=20,phase=100)", 250),
               AllOf(HasSubstr("from token 100"), HasSubstr("lil replay --every 50")));
 }
 
 TEST(GuardianRule, ACurveOfAnotherLengthIsCorrupt) {
   for (const std::size_t values : {1U, 3U}) {
     try {
-      static_cast<void>(stop("guardian(f=50)", 99, {50, std::vector<std::int64_t>(values)}));
+      static_cast<void>(stop("guardian(f=50,t=20)", 99, {50, std::vector<std::int64_t>(values)}));
       FAIL() << values;
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kCorrupt);
@@ -251,14 +251,15 @@ TEST(GuardianRule, ACurveOfAnotherLengthIsCorrupt) {
 TEST(StopRules, ErrorsNameRuleKeyAndValue) {
   EXPECT_THAT(usage_message("guardian(f=250,t=low)"),
               AllOf(HasSubstr("guardian"), HasSubstr("t=low"), HasSubstr("a number")));
-  EXPECT_THAT(usage_message("guardian(t=nan)"), HasSubstr("t=nan"));
-  EXPECT_THAT(usage_message("guardian(t=inf)"), HasSubstr("t=inf"));
-  EXPECT_THAT(usage_message("guardian(t=20x)"), HasSubstr("t=20x"));
-  EXPECT_THAT(usage_message("guardian(f=0)"), AllOf(HasSubstr("f=0"), HasSubstr("from 1")));
-  EXPECT_THAT(usage_message("guardian(patience=0)"), HasSubstr("patience=0"));
-  EXPECT_THAT(usage_message("guardian(first=last)"),
+  EXPECT_THAT(usage_message("guardian(f=250,t=nan)"), HasSubstr("t=nan"));
+  EXPECT_THAT(usage_message("guardian(f=250,t=inf)"), HasSubstr("t=inf"));
+  EXPECT_THAT(usage_message("guardian(f=250,t=20x)"), HasSubstr("t=20x"));
+  EXPECT_THAT(usage_message("guardian(f=0,t=20)"), AllOf(HasSubstr("f=0"), HasSubstr("from 1")));
+  EXPECT_THAT(usage_message("guardian(f=250,t=20,patience=0)"), HasSubstr("patience=0"));
+  EXPECT_THAT(usage_message("guardian(f=250,t=20,first=last)"),
               AllOf(HasSubstr("first=last"), HasSubstr("prompt, zero")));
   EXPECT_THAT(usage_message("guardian(every=3)"), AllOf(HasSubstr("'every'"), HasSubstr("patience")));
+  EXPECT_THAT(usage_message("guardian(f=250)"), AllOf(HasSubstr("guardian"), HasSubstr("t=")));
   EXPECT_THAT(usage_message("cap"), HasSubstr("tokens"));
   EXPECT_THAT(usage_message("cap(tokens=0)"), HasSubstr("tokens=0"));
   EXPECT_THAT(usage_message("sometimes"),

@@ -45,7 +45,8 @@ schemas::Problem problem_of(const JsonRecord& record, const FieldMap& fields, co
   problem.kind = answer_kind_of(problem.gold);
   problem.id = text_at(Field::kId);
   if (problem.id.empty()) problem.id = fmt::format("{}", record.index);
-  if (fields.find(*record.value, Field::kProblem) == nullptr) {  // an empty one is a prompt, too
+  const rapidjson::Value* text = fields.find(*record.value, Field::kProblem);
+  if (text == nullptr || !text_of(*text)) {  // an empty text is a prompt, too
     throw Error(ErrorCode::kInput, fmt::format("{}: no problem text: tried {}; the record's keys are {}",
                                                place, fields.tried(Field::kProblem), keys_of(*record.value)));
   }

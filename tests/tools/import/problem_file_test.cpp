@@ -79,6 +79,12 @@ TEST_F(ProblemFiles, RefusesAProblemWithoutAnswerUnlessAllowed) {
   EXPECT_EQ(file.problems.at(1).gold, "");
 }
 
+TEST_F(ProblemFiles, TakesAnEmptyPromptButNothingThatIsNoText) {
+  EXPECT_EQ(read(R"({"problem":"","answer":"1"})").problems.at(0).text, "");
+  EXPECT_THAT(error(R"({"problem":{"en":"P"},"answer":"1"})"),
+              ::testing::StartsWith("SET:1: no problem text"));
+}
+
 TEST_F(ProblemFiles, NamesThePlaceOfWhatIsWrong) {
   EXPECT_EQ(error("{\"problem\":\"P\",\"answer\":1}\n{\"problem\":\"Q\" \"answer\":2}\n"),
             "SET:2:16: malformed JSON: missing a comma or '}' after an object member");
