@@ -32,7 +32,7 @@ PLACES = [
     (r"boost/program_options.*", r"tools/.*", "Boost.Program_options stays in tools"),
     (r"rapidjson/.*", r"tools/import/.*", "RapidJSON stays in tools/import"),
     (r"pcre2\.h", r"record/tokenizer/.*", "PCRE2 stays in record/tokenizer"),
-    (r"nlohmann/.*", r".*\.cpp", "nlohmann/json stays out of headers"),
+    (r"nlohmann/.*", r".*\.cpp|record/tokenizer/json_node\.h", "nlohmann/json stays out of headers that others include"),
 ]
 
 LIBRARY_HABITS = [

@@ -11,7 +11,7 @@ namespace {
 
 Table sample() {
   Table table({"rule", "kept", "saved"});
-  table.add_row({std::string("guardian(f=250,t=20)"), std::int64_t{135722}, Fixed{0.8172765, 6}});
+  table.add_row({std::string("guardian(f=250,t=20)"), std::int64_t{135722}, Fixed{0.8172768, 6}});
   table.add_row({std::string("a \"b\" | ü"), std::int64_t{7}, {}});
   return table;
 }
