@@ -213,10 +213,7 @@ int run(const std::vector<std::string>& arguments) {
     }
   }
   fmt::print("{}", table.render(TableFormat::kTable));
-  if (!failures.empty()) {
-    fmt::print(stderr, "{} traces failed:\n", failures.size());
-    print_failures(failures);
-  }
+  print_failures("traces that failed", failures);
   if (interrupted()) return interrupt_exit_code();
   return failures.empty() ? kDone : kSomeFailed;
 }

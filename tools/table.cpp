@@ -92,10 +92,14 @@ void Table::add_row(std::vector<Value> row) {
 }
 
 bool Table::is_numeric(std::size_t column) const {
-  return !rows_.empty() && std::none_of(rows_.begin(), rows_.end(), [column](const auto& row) {
+  bool numbers = false;
+  for (const auto& row : rows_) {
     const auto* text = std::get_if<std::string>(&row[column]);
-    return text != nullptr && *text != "-";
-  });
+    if (text != nullptr && *text != "-") return false;
+    numbers = numbers || std::holds_alternative<std::int64_t>(row[column]) ||
+              std::holds_alternative<Fixed>(row[column]);
+  }
+  return numbers;
 }
 
 std::string Table::render(TableFormat format) const {

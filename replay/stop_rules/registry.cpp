@@ -14,11 +14,10 @@ namespace {
 
 using schemas::Parameter;
 
-constexpr double kMostTokens = 1e12;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 Parameter tokens_parameter(const char* name, const char* default_value, double min, const char* description) {
-  return {name, Parameter::Type::kInteger, default_value, min, kMostTokens, {}, description};
+  return {name, Parameter::Type::kInteger, default_value, min, kInfinity, {}, description};
 }
 
 std::vector<Parameter> guardian_parameters() {

@@ -89,9 +89,11 @@ std::string reading_text(const std::vector<Cell>& cells, TableFormat format) {
     }
     const char* comment = format == TableFormat::kLatex ? "% " : "";
     text += fmt::format(
-        "{0}run {1}: {2}, {3}, {4}\n{0}{5}: {6} traces of {7} problems, {8} tokens; {9}\n{10}{11}", comment,
-        head.run, head.model, head.policy, head.sampler, head.problem_set, head.traces, head.problems,
-        head.tokens, cut_by_cap(head), format == TableFormat::kMarkdown ? "\n" : "", table.render(format));
+        "{0}run {1}: model {2}, policy {3}, sampler {4}\n{0}{5}: {6} traces of {7} problems, {8} tokens; "
+        "{9}\n{10}{11}",
+        comment, head.run, head.model, head.policy, head.sampler, head.problem_set, head.traces,
+        head.problems, head.tokens, cut_by_cap(head), format == TableFormat::kMarkdown ? "\n" : "",
+        table.render(format));
     first = next;
     if (first < cells.size()) text += '\n';
   }

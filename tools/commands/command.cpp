@@ -22,8 +22,11 @@ int run_reporting_errors(std::string_view program, int (*action)(const std::vect
   }
 }
 
-void print_failures(const std::vector<std::string>& lines) {
+void print_failures(std::string_view what, const std::vector<std::string>& lines) {
   constexpr std::size_t kMost = 20;
+  if (lines.empty()) return;
+  std::fflush(stdout);  // the summary on stdout comes first, also where both go to one place
+  fmt::print(stderr, "{}: {}\n", what, lines.size());
   for (std::size_t i = 0; i < lines.size() && i < kMost; ++i) fmt::print(stderr, "  {}\n", lines[i]);
   if (lines.size() > kMost) {
     fmt::print(stderr, "  and {} more; the table `failure` of the store has them all\n",

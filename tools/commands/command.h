@@ -27,7 +27,8 @@ struct Command {
 int run_reporting_errors(std::string_view program, int (*action)(const std::vector<std::string>&),
                          const std::vector<std::string>& arguments);
 
-/// Lists on stderr what a run could not do, at most a screenful.
-void print_failures(const std::vector<std::string>& lines);
+/// Lists on stderr what a command could not do, at most a screenful: `what`, how many, and a line each.
+/// Nothing where there is none.
+void print_failures(std::string_view what, const std::vector<std::string>& lines);
 
 }  // namespace lil::tools

@@ -63,7 +63,7 @@ int grade_pairs(const std::string& path, const analyze::Extraction& extraction,
     }
   }
   output.finish();
-  print_failures(failures);
+  print_failures("lines that could not be graded", failures);
   return failures.empty() ? kDone : kSomeFailed;
 }
 
@@ -84,7 +84,7 @@ int grade_traces(const CommandLine& line, const analyze::Extraction& extraction)
              result.graded_before, result.failures.size());
   std::vector<std::string> failures;
   for (const auto& failure : result.failures) failures.push_back(failure.subject + ": " + failure.message);
-  print_failures(failures);
+  print_failures("traces that could not be graded", failures);
   if (result.cancelled) return interrupt_exit_code();
   return failures.empty() ? kDone : kSomeFailed;
 }

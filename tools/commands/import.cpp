@@ -67,10 +67,7 @@ int run_import(const std::vector<std::string>& arguments) {
   const ImportResult result = import_files(store, options);
   progress.finish();
   print_summary(result, line.text("tokenizer"));
-  if (!failures.empty()) {
-    fmt::print(stderr, "{} failures:\n", failures.size());
-    print_failures(failures);
-  }
+  print_failures("records that could not be imported", failures);
   if (result.cancelled) return interrupt_exit_code();
   return failures.empty() ? kDone : kSomeFailed;
 }

@@ -84,6 +84,7 @@ int run_replay(const std::vector<std::string>& arguments) {
   if (!line.parse(arguments)) return kDone;
   line.expect_at_most(1);
   const auto grids = schemas::parse_count_list("--every", line.text("every"));
+  static_cast<void>(line.threads());
   const bool dry = line.given("dry-run");
   schemas::Store store =
       schemas::Store::open(line.store(), dry ? schemas::Access::kRead : schemas::Access::kWrite);
@@ -94,10 +95,7 @@ int run_replay(const std::vector<std::string>& arguments) {
   }
   if (dry) return kDone;
   fmt::print("{} curves stored\n", totals.curves);
-  if (!totals.failures.empty()) {
-    fmt::print(stderr, "{} traces could not be replayed:\n", totals.failures.size());
-    print_failures(totals.failures);
-  }
+  print_failures("traces that could not be replayed", totals.failures);
   if (totals.cancelled) return interrupt_exit_code();
   return totals.failures.empty() ? kDone : kSomeFailed;
 }
