@@ -60,6 +60,7 @@ CREATE TABLE trace (
 ) STRICT;
 
 CREATE TABLE trace_block (
+  id        INTEGER PRIMARY KEY,
   trace_id  INTEGER NOT NULL REFERENCES trace(id),
   block     INTEGER NOT NULL,          -- 0, 1, 2, …
   tokens    INTEGER NOT NULL,
@@ -68,8 +69,8 @@ CREATE TABLE trace_block (
   entropy   BLOB,                      -- fp16, little-endian
   attended  BLOB,                      -- run-length coded differences
   checksum  INTEGER NOT NULL,          -- XXH3-64 over the four blobs
-  PRIMARY KEY (trace_id, block)
-) STRICT, WITHOUT ROWID;
+  UNIQUE (trace_id, block)
+) STRICT;  -- with a rowid: a row of an index tree would spill most of a block into a page of its own
 
 CREATE TABLE curve (
   id           INTEGER PRIMARY KEY,

@@ -17,7 +17,10 @@ find_package(PkgConfig REQUIRED)
 
 add_library(lil_options INTERFACE)
 target_compile_options(lil_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
-                                             -Wconversion -Wno-sign-conversion -Wno-restrict) # -Wrestrict is wrong about std::string in g++ 12
+                                             -Wconversion -Wno-sign-conversion)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  target_compile_options(lil_options INTERFACE -Wno-restrict) # wrong about std::string in g++ 12
+endif()
 if(LIL_WERROR)
   target_compile_options(lil_options INTERFACE -Werror)
 endif()
