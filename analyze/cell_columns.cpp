@@ -118,14 +118,14 @@ std::vector<CellColumn> origin_columns() {
 }  // namespace
 
 std::span<const CellColumn> cell_columns() {
-  static const std::vector<CellColumn> kColumns = [] {
-    std::vector<CellColumn> columns = promised_columns();
+  static const std::vector<CellColumn> columns = [] {
+    std::vector<CellColumn> all = promised_columns();
     for (auto more : {measured_columns, origin_columns}) {
-      for (auto& column : more()) columns.push_back(std::move(column));
+      for (auto& column : more()) all.push_back(std::move(column));
     }
-    return columns;
+    return all;
   }();
-  return kColumns;
+  return columns;
 }
 
 }  // namespace lil::analyze

@@ -18,7 +18,8 @@ struct CurveId {
   std::string stream;   ///< `text`, `prompt+text`, `ids32`, `prompt+ids32`
   std::int64_t grid_tokens = 0;
 
-  auto operator<=>(const CurveId&) const = default;
+  auto operator<=>(const CurveId&) const =
+      default;  // NOLINT(modernize-use-nullptr): not so, in clang-tidy 14
 };
 
 void put_curve(Store& store, TraceKey trace, const CurveId& id, const Curve& curve, std::int64_t cpu_ns);

@@ -47,7 +47,8 @@ std::string padded(const std::string& text, std::size_t width, bool right) {
   return right ? fill + text : text + fill;
 }
 
-std::string replace_all(std::string text, const std::vector<std::pair<char, std::string>>& replacements) {
+std::string replace_all(const std::string& text,
+                        const std::vector<std::pair<char, std::string>>& replacements) {
   std::string out;
   for (const char c : text) {
     const auto found =

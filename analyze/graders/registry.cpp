@@ -8,11 +8,11 @@ std::unique_ptr<Grader> make_number_grader(const schemas::Arguments& arguments);
 std::unique_ptr<Grader> make_text_grader(const schemas::Arguments& arguments);
 
 std::span<const schemas::RegistryRow<GraderFactory>> grader_registry() {
-  static const std::vector<schemas::RegistryRow<GraderFactory>> kRows = {
+  static const std::vector<schemas::RegistryRow<GraderFactory>> rows = {
       {"number", make_number_grader, "exact rationals: units, percent, fractions, powers, separators", {}},
       {"text", make_text_grader, "equal strings once spaces and LaTeX spellings are evened out", {}},
   };
-  return kRows;
+  return rows;
 }
 
 }  // namespace lil::analyze

@@ -104,7 +104,8 @@ std::string_view Normalizer::apply(std::string_view text, std::string& buffer) c
 }
 
 std::string Normalizer::undo_replacements(std::string spelling) const {
-  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+  // std::views::reverse is beyond clang-tidy 14.
+  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {  // NOLINT(modernize-loop-convert)
     if (step->kind == Step::Kind::kReplace) spelling = replaced(spelling, step->with, step->what);
   }
   return spelling;
