@@ -1,5 +1,9 @@
 #include "record/torch_linear.h"
 
+// clang-format off
+#include <ATen/core/ivalue.h>  // first: the headers below use its type before it is whole, which clang refuses
+// clang-format on
+
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
