@@ -105,6 +105,8 @@ std::vector<CellColumn> origin_columns() {
       {"model", kText, "name of the model", [](const Cell& c) { return c.model; }},
       {"policy", kText, "attention policy of the run", [](const Cell& c) { return c.policy; }},
       {"sampler", kText, "sampler of the run", [](const Cell& c) { return c.sampler; }},
+      {"stop_rule", kText, "live rule that could end the run's generations; empty where none",
+       [](const Cell& c) { return c.stop_rule; }},
       {"cap_tokens", kCount, "the run's cap on generated tokens, where known",
        [](const Cell& c) { return count(c.cap_tokens); }},
       {"signal_version", kText, "version of the signal's code and library",

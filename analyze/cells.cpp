@@ -64,8 +64,9 @@ std::vector<schemas::AnswerEvent> events_of(const schemas::Store& store, const s
   if (events) return std::move(*events);
   throw Error(
       ErrorCode::kNotFound,
-      fmt::format("{}: trace {} (run {}, {} {}) is not graded as '{}'; run `lil grade {}`", path_of(store),
-                  trace.uid, trace.run_uid, trace.problem_set, trace.problem_id, grading, path_of(store)));
+      fmt::format("{}: trace {} (run {}, {} {}) is not graded as '{}'; run `lil grade {} --extract {}`",
+                  path_of(store), trace.uid, trace.run_uid, trace.problem_set, trace.problem_id, grading,
+                  path_of(store), grading.substr(0, grading.find('/'))));
 }
 
 std::vector<Group> load_groups(const schemas::Store& store, const CellRequest& request) {
@@ -228,6 +229,7 @@ class GroupCells {
     cell.model = group_.run.model;
     cell.policy = group_.run.policy;
     cell.sampler = group_.run.sampler;
+    cell.stop_rule = group_.run.stop_rule;
     cell.cap_tokens = group_.run.cap_tokens;
     cell.grading = request_.grading;
     count_traces(group_, stops, cell);

@@ -52,6 +52,7 @@ struct Cell {
   std::string model;
   std::string policy;
   std::string sampler;
+  std::string stop_rule;                    ///< live rule of the recording; empty: none
   std::optional<std::int64_t> cap_tokens;   ///< the run's cap on generated tokens, where known
   std::string signal_version;               ///< empty for a rule that reads no signal
   std::optional<std::int64_t> grid_tokens;  ///< of the curves used

@@ -335,6 +335,7 @@ schemas::RunRecord resolve_run(const LanguageModel& model, const Tokenizer& toke
       {"tokenizer_sha256", schemas::sha256_hex(tokenizer.vocabulary().serialize())},
       {"weights_sha256", run.weights_sha256},
   };
+  run.stop_rule = options.stop_rule;
   run.configuration = configuration.dump();
   run.uid = schemas::run_uid(run.configuration);
   return run;

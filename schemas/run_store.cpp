@@ -42,8 +42,8 @@ void bind_run(SQLite::Statement& insert, const RunRecord& run) {
   int column = 0;
   for (const std::string* text :
        {&run.uid, &run.created, &run.tool_version, &run.host, &run.device, &run.dtype, &run.model,
-        &run.weights_sha256, &run.policy, &run.sampler, &run.prompt_template, &run.problem_set,
-        &run.problem_set_sha256, &run.configuration, &run.source, &run.status}) {
+        &run.weights_sha256, &run.policy, &run.sampler, &run.stop_rule, &run.prompt_template,
+        &run.problem_set, &run.problem_set_sha256, &run.configuration, &run.source, &run.status}) {
     insert.bind(++column, *text);
   }
   insert.bind(++column, static_cast<std::int64_t>(run.tokenizer));
@@ -56,7 +56,8 @@ void bind_run(SQLite::Statement& insert, const RunRecord& run) {
 }
 
 constexpr const char* kRunColumns =
-    "uid, created, tool_version, host, device, dtype, model, weights_sha256, policy, sampler, template, "
+    "uid, created, tool_version, host, device, dtype, model, weights_sha256, policy, sampler, stop_rule, "
+    "template, "
     "problem_set, problem_set_sha256, configuration, source, status, tokenizer_id, seed, cap_tokens";
 
 StoredRun run_from(SQLite::Statement& row) {
@@ -66,9 +67,9 @@ StoredRun run_from(SQLite::Statement& row) {
   int column = 0;
   for (std::string* text :
        {&record.uid, &record.created, &record.tool_version, &record.host, &record.device, &record.dtype,
-        &record.model, &record.weights_sha256, &record.policy, &record.sampler, &record.prompt_template,
-        &record.problem_set, &record.problem_set_sha256, &record.configuration, &record.source,
-        &record.status}) {
+        &record.model, &record.weights_sha256, &record.policy, &record.sampler, &record.stop_rule,
+        &record.prompt_template, &record.problem_set, &record.problem_set_sha256, &record.configuration,
+        &record.source, &record.status}) {
     *text = row.getColumn(++column).getString();
   }
   record.tokenizer = TokenizerKey{row.getColumn(++column).getInt64()};
@@ -106,7 +107,7 @@ RunKey put_run(Store& store, const RunRecord& run) {
     if (const auto id = find_id(store, "run", "uid", run.uid)) return RunKey{*id};
     SQLite::Statement insert(
         store.database(),
-        fmt::format("INSERT INTO run ({}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", kRunColumns));
+        fmt::format("INSERT INTO run ({}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", kRunColumns));
     bind_run(insert, run);
     insert.exec();
     return RunKey{store.database().getLastInsertRowid()};

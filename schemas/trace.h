@@ -44,8 +44,9 @@ struct RunRecord {
   std::string model;           ///< name of the model
   std::string weights_sha256;  ///< empty where unknown (imported logs)
   TokenizerKey tokenizer{};
-  std::string policy;   ///< resolved, names every parameter
-  std::string sampler;  ///< resolved, names every parameter
+  std::string policy;     ///< resolved, names every parameter
+  std::string sampler;    ///< resolved, names every parameter
+  std::string stop_rule;  ///< resolved, of the live rule that could end its generations; empty: none
   std::int64_t seed = 0;
   std::optional<std::int64_t> cap_tokens;  ///< cap on generated tokens, where known
   std::string prompt_template;

@@ -203,7 +203,13 @@ void TraceWriter::finish(Finish finish, std::int64_t prefill_ns, std::int64_t de
 
 TraceFilter parse_trace_filter(const std::string& text) {
   TraceFilter filter;
-  const NamedSpec spec = parse_named_spec("where(" + text + ")");
+  NamedSpec spec;
+  try {
+    spec = parse_named_spec("where(" + text + ")");
+  } catch (const Error&) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("'{}' does not select traces: expected key=value,key=value", text));
+  }
   for (const auto& [key, value] : spec.values) {
     if (key == "run") {
       filter.run = value;

@@ -30,7 +30,7 @@ po::typed_value<std::string>* text_value(const std::string& value_name, const st
 
 CommandLine::CommandLine(std::string usage, std::string summary)
     : usage_(std::move(usage)), summary_(std::move(summary)), visible_("Options", 100, 60) {
-  flag("help", "show this help");
+  flag("help,h", "show this help");
   option("config", "FILE", "read options from FILE, a line `name = value` each");
   flag("print-config", "print the resolved options as JSON and do nothing");
 }
@@ -57,7 +57,7 @@ void CommandLine::add_threads() {
 }
 
 void CommandLine::add_where() {
-  option("where", "KEY=VALUE,…", "only traces with this run, model, policy, problem_set, problem_id or uid");
+  option("where", "KEY=VALUE", "only traces with this run, model, policy, problem_set, problem_id or uid");
 }
 
 void CommandLine::add_progress() {
@@ -83,7 +83,7 @@ bool CommandLine::parse(const std::vector<std::string>& arguments) {
     po::notify(values_);
   } catch (const po::error& error) {
     throw Error(ErrorCode::kUsage, fmt::format("{}; `lil {} --help` lists the options", error.what(),
-                                               usage_.substr(0, usage_.find(' '))));
+                                               usage_.substr(0, usage_.find(" store.db"))));
   }
   if (values_.count(kPositional) > 0) positional_ = values_[kPositional].as<Texts>();
   if (values_["help"].as<bool>()) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "record/prompt_template.h"
 #include "record/recorder.h"
 #include "replay/guardian.h"
 #include "schemas/error.h"
@@ -62,7 +63,7 @@ CommandLine declared_options() {
   line.option("template", "NAME", "prompt template (`lil list templates`), or a file with {problem}",
               "plain");
   line.option("first", "N", "only the first N problems");
-  line.repeated("ids", "ID,…", "only the problems with these ids");
+  line.repeated("ids", "ID,ID", "only the problems with these ids");
   line.option("max-tokens", "N", "cap on the generated tokens of a trace", "32k");
   line.option("repeats", "N", "generations of each problem", "1");
   line.option("seed", "N", "seed of the sampler", "0");
@@ -177,6 +178,25 @@ record::RecordSummary record_policy(Session& session, const std::string& policy,
                         hooks);
 }
 
+/// `<|im_start|>`, `<｜User｜>` and the like in a template must each be one token of this model.
+void warn_of_unknown_special_tokens(const record::Tokenizer& tokenizer, const std::string& name) {
+  const std::string text = record::find_prompt_template(name);
+  for (const auto& [open, close] :
+       {std::pair<std::string_view, std::string_view>{"<|", "|>"}, {"<｜", "｜>"}}) {
+    for (std::size_t start = text.find(open); start != std::string::npos;
+         start = text.find(open, start + 1)) {
+      const std::size_t end = text.find(close, start);
+      if (end == std::string::npos) break;
+      const std::string spelling = text.substr(start, end + close.size() - start);
+      if (tokenizer.encode(spelling, record::Tokenizer::SpecialTokens::kAsTokens).size() == 1) continue;
+      fmt::print(stderr,
+                 "lil record: warning: template {} has {}, which is no token of this model: is it the right "
+                 "template?\n",
+                 name, spelling);
+    }
+  }
+}
+
 int run(const std::vector<std::string>& arguments) {
   CommandLine line = declared_options();
   if (!line.parse(arguments)) return kDone;
@@ -196,6 +216,7 @@ int run(const std::vector<std::string>& arguments) {
                   std::move(problems),
                   std::move(options),
                   std::move(guardian)};
+  warn_of_unknown_special_tokens(*session.tokenizer, line.text("template"));
   catch_interrupts();
 
   Table table({"run", "policy", "traces", "done", "failed", "tokens", "seconds", "tokens/s"});
@@ -214,7 +235,10 @@ int run(const std::vector<std::string>& arguments) {
   }
   fmt::print("{}", table.render(TableFormat::kTable));
   print_failures("traces that failed", failures);
-  if (interrupted()) return interrupt_exit_code();
+  if (interrupted()) {
+    fmt::print(stderr, "lil record: interrupted; the same command goes on from here\n");
+    return interrupt_exit_code();
+  }
   return failures.empty() ? kDone : kSomeFailed;
 }
 

@@ -21,6 +21,7 @@ CREATE TABLE run (
   tokenizer_id        INTEGER NOT NULL REFERENCES tokenizer(id),
   policy              TEXT NOT NULL,
   sampler             TEXT NOT NULL,
+  stop_rule           TEXT NOT NULL,   -- of the live rule that could end generations; empty: none
   seed                INTEGER NOT NULL,
   cap_tokens          INTEGER,         -- NULL: not known
   template            TEXT NOT NULL,
@@ -126,7 +127,7 @@ CREATE TABLE failure (
 CREATE VIEW v_trace AS
 SELECT t.uid, r.uid AS run, r.model, r.policy, p.problem_set, p.external_id AS problem_id, t.repeat,
        t.prompt_tokens, t.tokens, t.finish, t.complete, t.prefill_ns, t.decode_ns,
-       r.sampler, r.cap_tokens, p.gold, t.token_source
+       r.sampler, r.cap_tokens, r.stop_rule, p.gold, t.token_source
 FROM trace t JOIN run r ON r.id = t.run_id JOIN problem p ON p.id = t.problem_id;
 
 CREATE VIEW v_curve_point AS
@@ -143,15 +144,15 @@ SELECT run, problem_set, signal, stream, rule, traces, capped, tokens, kept,
        stopped, right_full, right_stop, harm, gain, computed_from
 FROM cell;
 
--- Output length of each run against full attention with the same model, sampler, cap and template, over
--- the problems and repeats that both have.
+-- Output length of each run against full attention with the same model, sampler, cap and template and no
+-- live stop rule, over the problems and repeats that both have.
 CREATE VIEW v_length_inflation AS
 SELECT r.uid AS run, f.uid AS full_run, r.model, r.policy, r.problem_set,
        COUNT(*) AS traces, SUM(t.tokens) AS tokens, SUM(ft.tokens) AS full_tokens,
        1.0 * SUM(t.tokens) / NULLIF(SUM(ft.tokens), 0) AS ratio,
-       SUM(t.finish = 'length') AS capped, SUM(ft.finish = 'length') AS full_capped
+       SUM(t.finish = 'length') AS capped, SUM(ft.finish = 'length') AS full_capped, r.stop_rule
 FROM run r
-JOIN run f ON f.policy = 'full' AND f.model = r.model AND f.weights_sha256 = r.weights_sha256
+JOIN run f ON f.policy = 'full' AND f.stop_rule = '' AND f.model = r.model AND f.weights_sha256 = r.weights_sha256
           AND f.sampler = r.sampler AND f.seed = r.seed AND f.cap_tokens IS r.cap_tokens
           AND f.template = r.template AND f.problem_set = r.problem_set AND f.dtype = r.dtype
 JOIN trace t ON t.run_id = r.id AND t.complete = 1

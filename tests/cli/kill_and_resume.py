@@ -22,7 +22,7 @@ def record_command(bin_dir: pathlib.Path, source: pathlib.Path, store: pathlib.P
         str(bin_dir / "lil-record"),
         str(store),
         "--model",
-        str(model / "model"),
+        str(model / "lil-demo-1m"),
         "--problems",
         str(model / "problems.jsonl"),
         "--first",

@@ -139,12 +139,15 @@ TEST_F(StoreTest, RunComesBackWhole) {
   run.host = "h";
   run.cap_tokens = std::nullopt;
   run.prompt_template = "{problem}";
+  run.stop_rule = "guardian(f=250,t=20)";
   put_run(store, run);
   const auto stored = list_runs(store).at(0).record;
   EXPECT_EQ(stored.uid, run.uid);
   EXPECT_EQ(stored.host, "h");
   EXPECT_EQ(stored.cap_tokens, std::nullopt);
   EXPECT_EQ(stored.prompt_template, "{problem}");
+  EXPECT_EQ(stored.stop_rule, "guardian(f=250,t=20)");
+  EXPECT_EQ(stored.sampler, "greedy");
   EXPECT_EQ(stored.configuration, "{\"a\":1}");
   EXPECT_EQ(stored.status, "open");
 }

@@ -237,13 +237,20 @@ TEST_F(TraceStoreTest, LengthInflationPairsEachRunWithFullAttention) {
     writer.append({counting(tokens), {}, {}, {}});
     writer.finish(finish, 0, 0);
   };
+  auto stopped = tests::minimal_run("{\"policy\":\"full\",\"stop\":1}", run_.tokenizer);
+  stopped.stop_rule = "guardian(f=50,t=10)";
+  write(stopped, 50, Finish::kGuardian);
   write(run_, 100, Finish::kStop);
   write(sink, 190, Finish::kLength);
-  SQLite::Statement view(store_.database(),
-                         "SELECT policy, traces, ratio, capped FROM v_length_inflation ORDER BY policy");
+  SQLite::Statement view(
+      store_.database(),
+      "SELECT policy, traces, ratio, capped FROM v_length_inflation ORDER BY policy, stop_rule");
   ASSERT_TRUE(view.executeStep());
   EXPECT_EQ(view.getColumn(0).getString(), "full");
   EXPECT_DOUBLE_EQ(view.getColumn(2).getDouble(), 1.0);
+  ASSERT_TRUE(view.executeStep());
+  EXPECT_EQ(view.getColumn(0).getString(), "full");
+  EXPECT_DOUBLE_EQ(view.getColumn(2).getDouble(), 0.5) << "a run with a live stop is no baseline";
   ASSERT_TRUE(view.executeStep());
   EXPECT_EQ(view.getColumn(0).getString(), "sink(budget=64)");
   EXPECT_DOUBLE_EQ(view.getColumn(2).getDouble(), 1.9);

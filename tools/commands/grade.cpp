@@ -6,6 +6,7 @@
 
 #include "analyze/grading.h"
 #include "analyze/verdict.h"
+#include "schemas/answer_store.h"
 #include "schemas/error.h"
 #include "tools/command_line.h"
 #include "tools/commands/command.h"
@@ -67,6 +68,34 @@ int grade_pairs(const std::string& path, const analyze::Extraction& extraction,
   return failures.empty() ? kDone : kSomeFailed;
 }
 
+/// What came out, so that a format that no extractor reads does not pass for wrong answers.
+void print_outcome(const schemas::Store& store, const schemas::TraceFilter& filter,
+                   const std::string& grading) {
+  std::int64_t graded = 0;
+  std::int64_t with_gold = 0;
+  std::int64_t answered = 0;
+  std::int64_t silent = 0;  ///< not cut by the cap, and yet without a readable answer
+  std::int64_t right = 0;
+  for (const schemas::TraceInfo& trace : schemas::list_traces(store, filter)) {
+    const auto events = schemas::read_answers(store, trace.key, grading);
+    if (!events) continue;
+    ++graded;
+    if (trace.gold.empty()) continue;
+    ++with_gold;
+    const bool answers = !events->back().answer.empty();
+    if (answers) ++answered;
+    if (!answers && trace.finish != schemas::Finish::kLength) ++silent;
+    if (events->back().verdict == analyze::to_string(analyze::Verdict::kRight)) ++right;
+  }
+  fmt::print("{} of {} have a gold answer; of these {} end with a readable answer, {} of them right\n",
+             with_gold, graded, answered, right);
+  if (silent * 2 > with_gold) {
+    fmt::print(stderr,
+               "lil grade: warning: most traces have no answer that {} reads; see `lil list extractors`\n",
+               grading.substr(0, grading.find('/')));
+  }
+}
+
 int grade_traces(const CommandLine& line, const analyze::Extraction& extraction) {
   schemas::Store store = schemas::Store::open(line.store(), schemas::Access::kWrite);
   catch_interrupts();
@@ -82,6 +111,7 @@ int grade_traces(const CommandLine& line, const analyze::Extraction& extraction)
   progress.finish();
   fmt::print("{} traces: {} graded, {} graded before, {} failed\n", result.traces, result.graded,
              result.graded_before, result.failures.size());
+  print_outcome(store, line.where(), analyze::grading_name(extraction));
   std::vector<std::string> failures;
   for (const auto& failure : result.failures) failures.push_back(failure.subject + ": " + failure.message);
   print_failures("traces that could not be graded", failures);
@@ -98,7 +128,8 @@ int run_grade(const std::vector<std::string>& arguments) {
       "answer. With --pairs it grades JSON lines instead: gold, kind (number, math, choice, text) and\n"
       "answer or whole text; they come back with extracted and verdict.");
   line.option("pairs", "FILE", "JSON lines to grade; `-` is standard input");
-  line.option("extract", "NAMES", "where an answer is looked for, in order (`lil list extractors`)",
+  line.option("extract", "NAMES",
+              "where an answer is looked for, in order, joined by + (`lil list extractors`)",
               std::string(analyze::kDefaultExtractors));
   line.option("output", "FILE", "with --pairs: write to FILE instead of stdout");
   line.add_where();

@@ -5,6 +5,8 @@
 
 #include "record/tokenizer/tokenizer.h"
 #include "schemas/error.h"
+#include "schemas/run_store.h"
+#include "schemas/trace_store.h"
 #include "tools/clocks.h"
 #include "tools/command_line.h"
 #include "tools/commands/command.h"
@@ -20,6 +22,26 @@ void print_summary(const ImportResult& result, const std::string& tokenizer) {
              result.traces_added, result.traces_skipped, result.failed, result.tokens,
              tokenizer == "bytes" ? "bytes, as no --tokenizer is given" : tokenizer);
   for (const std::string& run : result.run_uids) fmt::print("run {}\n", run);
+}
+
+/// A cap that traces exceed says that their tokens were counted with another tokenizer.
+void warn_of_tokens_beyond_cap(const schemas::Store& store, const std::vector<std::string>& run_uids) {
+  for (const schemas::StoredRun& run : schemas::list_runs(store)) {
+    const bool here = std::find(run_uids.begin(), run_uids.end(), run.record.uid) != run_uids.end();
+    if (!here || !run.record.cap_tokens) continue;
+    schemas::TraceFilter filter;
+    filter.run = run.record.uid;
+    const auto traces = schemas::list_traces(store, filter);
+    const auto beyond = std::count_if(traces.begin(), traces.end(), [&](const auto& trace) {
+      return trace.tokens > *run.record.cap_tokens;
+    });
+    if (beyond == 0) continue;
+    fmt::print(
+        stderr,
+        "lil import: warning: {} of {} traces of run {} have more tokens than their cap of {}: is this the "
+        "model's tokenizer?\n",
+        beyond, traces.size(), run.record.uid, *run.record.cap_tokens);
+  }
 }
 
 }  // namespace
@@ -67,6 +89,7 @@ int run_import(const std::vector<std::string>& arguments) {
   const ImportResult result = import_files(store, options);
   progress.finish();
   print_summary(result, line.text("tokenizer"));
+  warn_of_tokens_beyond_cap(store, result.run_uids);
   print_failures("records that could not be imported", failures);
   if (result.cancelled) return interrupt_exit_code();
   return failures.empty() ? kDone : kSomeFailed;

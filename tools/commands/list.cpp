@@ -7,6 +7,7 @@
 #include "analyze/graders/registry.h"
 #include "record/attention_policy.h"
 #include "record/prompt_template.h"
+#include "record/sampler.h"
 #include "replay/signals/registry.h"
 #include "replay/stop_rules/registry.h"
 #include "schemas/error.h"
@@ -46,6 +47,7 @@ constexpr std::array kFamilies{
     Family{"signals", [] { return table_of(replay::signal_rows()); }},
     Family{"rules", [] { return table_of(replay::stop_rule_rows()); }},
     Family{"policies", [] { return table_of(record::attention_policy_rows()); }},
+    Family{"samplers", [] { return table_of(record::sampler_rows()); }},
     Family{"graders", [] { return table_of(analyze::grader_registry()); }},
     Family{"extractors", [] { return table_of(analyze::extractor_registry()); }},
     Family{"readers", [] { return table_of(log_readers()); }},

@@ -39,6 +39,22 @@ void print_plan(const replay::SweepPlan& plan, std::int64_t grid_tokens) {
              grid_tokens, plan.traces, plan.curves, plan.tokens, plan.curves_stored);
 }
 
+/// Without a prompt, a stream with one is the same as that without.
+void warn_of_missing_prompts(const schemas::Store& store, const replay::SweepRequest& request) {
+  const bool with_prompt = std::any_of(request.streams.begin(), request.streams.end(), replay::has_prompt);
+  if (!with_prompt) return;
+  const auto traces = schemas::list_traces(store, request.filter);
+  const auto without =
+      std::count_if(traces.begin(), traces.end(), [](const auto& trace) { return trace.prompt_tokens == 0; });
+  if (without > 0) {
+    fmt::print(
+        stderr,
+        "lil replay: warning: {} of {} traces have no prompt on record; their streams with a prompt equal "
+        "those without\n",
+        without, traces.size());
+  }
+}
+
 struct Totals {
   std::int64_t curves = 0;
   bool cancelled = false;
@@ -46,7 +62,9 @@ struct Totals {
 };
 
 void sweep_grid(schemas::Store& store, const CommandLine& line, std::int64_t grid_tokens, Totals& totals) {
-  const replay::SweepPlan plan = replay::plan_sweep(store, request_from(line, grid_tokens));
+  const replay::SweepRequest request = request_from(line, grid_tokens);
+  warn_of_missing_prompts(store, request);
+  const replay::SweepPlan plan = replay::plan_sweep(store, request);
   print_plan(plan, grid_tokens);
   if (line.given("dry-run")) return;
   Progress progress(line.text("progress"), "curves");

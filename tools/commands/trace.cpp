@@ -73,14 +73,14 @@ Table runs_table(const Store& store, const TraceFilter& filter) {
     of_run.tokens += trace.tokens;
   }
   Table table({"run", "model", "policy", "sampler", "problem_set", "traces", "complete", "capped", "tokens",
-               "cap", "status", "source"});
+               "cap", "stop_rule", "status", "source"});
   for (const StoredRun& stored : schemas::list_runs(store)) {
     if (counts.count(stored.key) == 0) continue;
     const RunRecord& run = stored.record;
     const Counts& of_run = counts[stored.key];
     table.add_row({run.uid, run.model, run.policy, run.sampler, run.problem_set, of_run.traces,
                    of_run.complete, of_run.capped, of_run.tokens,
-                   run.cap_tokens ? Value(*run.cap_tokens) : Value(), run.status, run.source});
+                   run.cap_tokens ? Value(*run.cap_tokens) : Value(), run.stop_rule, run.status, run.source});
   }
   return table;
 }

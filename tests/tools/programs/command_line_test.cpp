@@ -1,8 +1,11 @@
 #include "tools/command_line.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <functional>
@@ -111,6 +114,30 @@ TEST(OutputTest, FileIsReplacedOnlyWhenAllIsThere) {
   output.write("new");
   EXPECT_EQ(content(), "new");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1)
+      << "no temporary is left";
+}
+
+TEST(OutputTest, LinksModesAndPipesStayWhatTheyAre) {
+  const tests::TemporaryDirectory folder;
+  const std::filesystem::path target = folder / "target.csv";
+  std::ofstream(target) << "old";
+  std::filesystem::permissions(target,
+                               std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  std::filesystem::create_symlink(target, folder / "link.csv");
+  Output(folder / "link.csv").write("new");
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link.csv"));
+  EXPECT_EQ(std::filesystem::file_size(target), 3U);
+  EXPECT_EQ(std::filesystem::status(target).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  const std::string pipe = folder / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const int both_ends = open(pipe.c_str(), O_RDWR);
+  Output(pipe).write("through");
+  std::string read_back(7, ' ');
+  EXPECT_EQ(read(both_ends, read_back.data(), read_back.size()), 7);
+  EXPECT_EQ(read_back, "through");
+  close(both_ends);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 3)
       << "no temporary is left";
 }
 
