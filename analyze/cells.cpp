@@ -58,18 +58,65 @@ std::string path_of(const schemas::Store& store) {
   return store.path().string();
 }
 
-std::vector<schemas::AnswerEvent> events_of(const schemas::Store& store, const schemas::TraceInfo& trace,
-                                            const std::string& grading) {
-  auto events = schemas::read_answers(store, trace.key, grading);
-  if (events) return std::move(*events);
-  throw Error(
-      ErrorCode::kNotFound,
-      fmt::format("{}: trace {} (run {}, {} {}) is not graded as '{}'; run `lil grade {} --extract {}`",
-                  path_of(store), trace.uid, trace.run_uid, trace.problem_set, trace.problem_id, grading,
-                  path_of(store), grading.substr(0, grading.find('/'))));
+/// The traces for which a failure to grade or replay is on record, by run and problem.
+using FailedTraces = std::set<std::pair<schemas::RunKey, std::string>>;
+
+FailedTraces failed_traces(const schemas::Store& store) {
+  FailedTraces failed;
+  for (const auto& failure : schemas::list_failures(store)) {
+    if (failure.run && (failure.stage == "grade" || failure.stage == "replay")) {
+      failed.emplace(*failure.run, failure.subject);
+    }
+  }
+  return failed;
 }
 
-std::vector<Group> load_groups(const schemas::Store& store, const CellRequest& request) {
+/// Every trace that has any curve; nothing is missing where no curves are stored at all.
+std::set<schemas::TraceKey> replayed_traces(const schemas::Store& store, const std::vector<CurveId>& stored) {
+  std::set<schemas::TraceKey> replayed;
+  for (const auto& id : stored) replayed.merge(schemas::traces_with_curve(store, id));
+  return replayed;
+}
+
+/// What the traces of a store lack, and which of them may lack it.
+class TraceSieve {
+ public:
+  TraceSieve(const schemas::Store& store, const CellRequest& request, const std::vector<CurveId>& stored)
+      : store_(store),
+        request_(request),
+        failed_(failed_traces(store)),
+        replayed_(failed_.empty() ? std::set<schemas::TraceKey>() : replayed_traces(store, stored)) {}
+
+  /// The trace's answer events; nothing where it is left out.
+  std::optional<std::vector<schemas::AnswerEvent>> pass(const schemas::TraceInfo& trace) const {
+    auto events = schemas::read_answers(store_, trace.key, request_.grading);
+    const bool failed = failed_.count({trace.run, trace.problem_id}) > 0;
+    const bool unreplayed = !replayed_.empty() && replayed_.count(trace.key) == 0;
+    if (failed && (!events || unreplayed)) {
+      if (request_.left_out) {
+        request_.left_out(fmt::format("trace {} (run {}, {} {})", trace.uid, trace.run_uid, trace.problem_set,
+                                      trace.problem_id));
+      }
+      return std::nullopt;
+    }
+    if (events) return events;
+    throw Error(
+        ErrorCode::kNotFound,
+        fmt::format(
+            "{0}: trace {1} (run {2}, {3} {4}) is not graded as '{5}'; run `lil grade {0} --extract {6}`",
+            path_of(store_), trace.uid, trace.run_uid, trace.problem_set, trace.problem_id, request_.grading,
+            request_.grading.substr(0, request_.grading.find('/'))));
+  }
+
+ private:
+  const schemas::Store& store_;
+  const CellRequest& request_;
+  FailedTraces failed_;
+  std::set<schemas::TraceKey> replayed_;
+};
+
+std::vector<Group> load_groups(const schemas::Store& store, const CellRequest& request,
+                               const std::vector<CurveId>& stored) {
   schemas::TraceFilter filter = request.filter;
   filter.complete_only = true;
   std::map<schemas::RunKey, schemas::RunRecord> runs;
@@ -77,15 +124,17 @@ std::vector<Group> load_groups(const schemas::Store& store, const CellRequest& r
   std::vector<Group> groups;
   std::map<std::pair<schemas::RunKey, std::string>, std::size_t> group_of;
   std::map<std::pair<std::size_t, schemas::ProblemKey>, std::size_t> problem_of;
+  const TraceSieve sieve(store, request, stored);
   for (auto& trace : schemas::list_traces(store, filter)) {
+    auto events = sieve.pass(trace);
+    if (!events) continue;
     const auto [entry, is_new] = group_of.try_emplace({trace.run, trace.problem_set}, groups.size());
     if (is_new) groups.push_back({runs.at(trace.run), trace.problem_set, {}, 0});
     Group& group = groups[entry->second];
     const auto [problem, new_problem] =
         problem_of.try_emplace({entry->second, trace.problem}, group.problems);
     if (new_problem) ++group.problems;
-    auto events = events_of(store, trace, request.grading);
-    group.traces.push_back({std::move(trace), std::move(events), problem->second});
+    group.traces.push_back({std::move(trace), std::move(*events), problem->second});
   }
   if (groups.empty()) {
     throw Error(ErrorCode::kNotFound, fmt::format("{}: no complete trace is selected", path_of(store)));
@@ -338,7 +387,7 @@ std::vector<Cell> analyze_cells(const schemas::Store& store, const CellRequest& 
   const std::vector<CurveId> stored = schemas::list_curve_ids(store);
   const bool any_signal =
       std::any_of(rules.begin(), rules.end(), [](const Rule& rule) { return reads_signal(*rule); });
-  const std::vector<Group> groups = load_groups(store, request);
+  const std::vector<Group> groups = load_groups(store, request, stored);
   const auto measures = any_signal ? choose_measures(store, request, stored) : std::vector<Measure>{};
   std::vector<Cell> cells;
   for (const Group& group : groups) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,7 +22,9 @@ struct CellRequest {
   std::vector<std::string> streams;  ///< none: all that have curves
   std::vector<std::string> rules;    ///< `name(key=value,…)`, in any spelling
   std::string grading;               ///< name of the answer events to use, see grading_name()
-  bool baselines = true;             ///< `never`, `cap` with the same mean tokens, `oracle` beside them
+  /// Told of each trace that is left out: one that cannot be graded or replayed, with a failure on record.
+  std::function<void(const std::string& trace)> left_out{};
+  bool baselines = true;  ///< `never`, `cap` with the same mean tokens, `oracle` beside them
   Bootstrap bootstrap{};
 };
 
@@ -69,7 +72,8 @@ struct Cell {
 /// past the longest trace L changes nothing, and the longest is taken.
 ///
 /// Throws Error: kUsage for an unknown signal, stream or rule or one out of range; kNotFound where no trace
-/// is selected, or a trace has no curve or no graded answers, with the command that makes them.
+/// is selected, or a trace has no curve or no graded answers and no failure on record that says why, with the
+/// command that makes them.
 [[nodiscard]] std::vector<Cell> analyze_cells(const schemas::Store& store, const CellRequest& request);
 
 /// What a column holds.

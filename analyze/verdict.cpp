@@ -1,7 +1,8 @@
 #include "analyze/verdict.h"
 
 #include <memory>
-#include <utility>
+#include <optional>
+#include <vector>
 
 #include "analyze/answers/trim.h"
 #include "analyze/graders/registry.h"
@@ -9,23 +10,31 @@
 namespace lil::analyze {
 namespace {
 
-std::unique_ptr<Grader> make_grader(std::string_view name) {
-  const auto [row, arguments] = schemas::resolve_row("grader", grader_registry(), name);
-  return row->make(arguments);
+struct NamedGrader {
+  std::string name;
+  std::unique_ptr<Grader> grader;
+};
+
+/// One of each row, in the registry's order.
+const std::vector<NamedGrader>& graders() {
+  static const std::vector<NamedGrader> all = [] {
+    std::vector<NamedGrader> made;
+    for (const auto& row : grader_registry()) {
+      made.push_back(
+          {row.name, row.make(schemas::resolve_arguments("grader", {row.name, {}}, row.parameters))});
+    }
+    return made;
+  }();
+  return all;
 }
 
-const Grader& number_grader() {
-  static const std::unique_ptr<Grader> kGrader = make_grader("number");
-  return *kGrader;
-}
-
-const Grader& text_grader() {
-  static const std::unique_ptr<Grader> kGrader = make_grader("text");
-  return *kGrader;
-}
-
-bool may_be_numbers(schemas::AnswerKind kind) {
-  return kind == schemas::AnswerKind::kNumber || kind == schemas::AnswerKind::kMath;
+/// The word of the first grader that serves the kind and reads both sides.
+std::optional<bool> equal_answers(std::string_view answer, std::string_view gold, schemas::AnswerKind kind) {
+  for (const NamedGrader& named : graders()) {
+    if (!named.grader->serves(kind)) continue;
+    if (const auto equal = named.grader->equal(answer, gold)) return equal;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -46,22 +55,20 @@ const char* to_string(Verdict verdict) {
 
 Verdict judge(std::string_view answer, std::string_view gold, schemas::AnswerKind kind) {
   if (kind == schemas::AnswerKind::kNone || trim(answer).empty() || trim(gold).empty()) return Verdict::kNone;
-  std::optional<bool> equal;
-  if (may_be_numbers(kind)) equal = number_grader().equal(answer, gold);
-  if (!equal) equal = text_grader().equal(answer, gold);
-  return equal.value_or(false) ? Verdict::kRight : Verdict::kWrong;
+  return equal_answers(answer, gold, kind).value_or(false) ? Verdict::kRight : Verdict::kWrong;
 }
 
 schemas::AnswerKind guess_answer_kind(std::string_view gold) {
   if (trim(gold).empty()) return schemas::AnswerKind::kNone;
-  const bool number = number_grader().equal(gold, gold).has_value();
+  const auto& first = graders().front();  // that of numbers: it reads nothing else
+  const bool number = first.grader->equal(gold, gold).has_value();
   return number ? schemas::AnswerKind::kNumber : schemas::AnswerKind::kMath;
 }
 
 std::string grading_name(const Extraction& extraction) {
   std::string name = extraction.name();
-  for (const auto* grader : {"number", "text"}) {
-    name += " " + std::string(grader) + "/" + std::to_string(make_grader(grader)->version());
+  for (const NamedGrader& named : graders()) {
+    name += " " + named.name + "/" + std::to_string(named.grader->version());
   }
   return name;
 }

@@ -140,7 +140,7 @@ Store Store::open(const fs::path& path, Access access) {
       return store;
     }
     std::error_code ignored;
-    if (fs::exists(path, ignored)) require_store_file(path);
+    if (access == Access::kWrite || fs::exists(path, ignored)) require_store_file(path);
     Store store(path, std::make_unique<SQLite::Database>(
                           path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyTimeoutMs));
     const int version = checked_version(store.database(), path);

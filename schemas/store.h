@@ -10,8 +10,9 @@ class Database;
 namespace lil::schemas {
 
 enum class Access {
-  kRead,   ///< the file must be a store of this version; never written to, never migrated
-  kWrite,  ///< created where missing, older versions migrated; the only writer of the file
+  kRead,    ///< the file must be a store of this version; never written to, never migrated
+  kWrite,   ///< must be there; older versions migrated; the only writer of the file
+  kCreate,  ///< as kWrite, but made where missing
 };
 
 /// An open trace store: one SQLite file (README.md beside this header has the format). One writer at a

@@ -78,7 +78,6 @@ struct Condition {
 std::vector<Condition> conditions_of(const TraceFilter& filter) {
   return {{"r.uid", &filter.run, true},
           {"r.model", &filter.model, false},
-
           {"p.problem_set", &filter.problem_set, false},
           {"p.external_id", &filter.problem_id, false},
           {"t.uid", &filter.uid, true}};
@@ -138,12 +137,11 @@ void TraceWriter::verify_prefix(const TokenChunk& chunk, std::int64_t count) {
     const TokenId stored = stored_prefix_[static_cast<std::size_t>(verified_)];
     const TokenId given = chunk.ids[static_cast<std::size_t>(i)];
     if (stored != given) {
-      throw Error(
-          ErrorCode::kConflict,
-          fmt::format(
-              "{}: trace {} (problem repeat {}) does not repeat what is stored: token {} is {} now and "
-              "was {}",
-              store_.path().string(), trace_.uid, trace_.repeat, verified_, given, stored));
+      throw Error(ErrorCode::kConflict,
+                  fmt::format("{}: trace {} (repeat {} of its problem) does not repeat what is stored: token "
+                              "{} is {} now and "
+                              "was {}",
+                              store_.path().string(), trace_.uid, trace_.repeat, verified_, given, stored));
     }
   }
 }

@@ -13,6 +13,7 @@
 #include "replay/guardian.h"
 #include "schemas/error.h"
 #include "schemas/named_spec.h"
+#include "schemas/writer_lock.h"
 #include "tools/clocks.h"
 #include "tools/command_line.h"
 #include "tools/commands/command.h"
@@ -210,7 +211,8 @@ int run(const std::vector<std::string>& arguments) {
   const std::string folder = needed(line, "model");
   record::ProblemSet problems = problem_set(line);
   auto model = record::load_language_model(folder, {line.text("dtype"), line.text("device")});
-  Session session{schemas::Store::open(store_path, schemas::Access::kWrite),
+  const schemas::WriterLock lock(store_path);
+  Session session{schemas::Store::open(store_path, schemas::Access::kCreate),
                   std::move(model),
                   record::load_tokenizer(folder),
                   std::move(problems),

@@ -8,8 +8,9 @@ build_packages=(
   libboost-dev libboost-program-options-dev libboost-iostreams-dev
   libtorch-dev libopenblas0-pthread
   libgtest-dev libgmock-dev
+  python3 sqlite3
 )
-check_packages=(clang-format clang-tidy python3 sqlite3)
+check_packages=(clang-format clang-tidy)
 
 # install_missing yes|no PACKAGE…: with `no` nothing is installed.
 install_missing() {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "schemas/named_spec.h"
+#include "schemas/trace.h"
 
 namespace lil::analyze {
 
@@ -18,6 +19,9 @@ class Grader {
 
   /// Rises when any pair may be judged differently.
   [[nodiscard]] virtual int version() const = 0;
+  /// Whether gold answers of this kind are for this grader. Of those that serve a kind, the first row of the
+  /// registry that reads both sides decides.
+  [[nodiscard]] virtual bool serves(schemas::AnswerKind kind) const = 0;
   /// Whether `answer` and `gold` are equal; nothing where either is not of the kind that this grader reads.
   /// Symmetric. Bounded in time and memory for any input; throws nothing.
   [[nodiscard]] virtual std::optional<bool> equal(std::string_view answer, std::string_view gold) const = 0;

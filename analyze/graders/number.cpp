@@ -348,6 +348,9 @@ std::optional<Number> read_number(std::string_view text) {
 class NumberGrader final : public Grader {
  public:
   [[nodiscard]] int version() const override { return kVersion; }
+  [[nodiscard]] bool serves(schemas::AnswerKind kind) const override {
+    return kind == schemas::AnswerKind::kNumber || kind == schemas::AnswerKind::kMath;
+  }
   [[nodiscard]] std::optional<bool> equal(std::string_view answer, std::string_view gold) const override {
     const auto left = read_number(answer);
     if (!left) return std::nullopt;

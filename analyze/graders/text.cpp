@@ -62,6 +62,9 @@ std::string normal_form(std::string_view text) {
 class TextGrader final : public Grader {
  public:
   [[nodiscard]] int version() const override { return kVersion; }
+  [[nodiscard]] bool serves(schemas::AnswerKind kind) const override {
+    return kind != schemas::AnswerKind::kNone;
+  }
   [[nodiscard]] std::optional<bool> equal(std::string_view answer, std::string_view gold) const override {
     if (answer.size() > kMaxGradedBytes || gold.size() > kMaxGradedBytes) return answer == gold;
     return normal_form(answer) == normal_form(gold);

@@ -7,6 +7,7 @@
 
 #include "analyze/grading.h"
 #include "analyze/verdict.h"
+#include "schemas/answer_store.h"
 #include "schemas/error.h"
 #include "tests/analyze/written_store.h"
 #include "tests/support/temporary_directory.h"
@@ -228,7 +229,8 @@ TEST_F(HandWorked, EachRunIsItsOwnGroup) {
 
 TEST_F(HandWorked, WhatIsMissingIsSaidWithTheCommandThatMakesIt) {
   const std::string db = (folder_ / "store.db").string();
-  EXPECT_NE(error_of(request_for({"never"}), ErrorCode::kNotFound).find("`lil grade " + db + "`"),
+  EXPECT_NE(error_of(request_for({"never"}), ErrorCode::kNotFound)
+                .find("`lil grade " + db + " --extract boxed+hash+phrase`"),
             std::string::npos);
   grade(written_);
   const auto rules = request_for({"guardian(f=10,t=20)"});
@@ -244,6 +246,27 @@ TEST_F(HandWorked, WhatIsMissingIsSaidWithTheCommandThatMakesIt) {
   EXPECT_NE(message.find("--stream text --every 5`"), std::string::npos) << message;
   put_growing(traces.back(), "1", 5);
   EXPECT_EQ(analyze_cells(written_.store(), rules)[1].stopped, 0);
+}
+
+TEST_F(HandWorked, ATraceThatCouldNotBeGradedIsLeftOutAndNamed) {
+  grade(written_);
+  add_curves();
+  const auto request = [&](std::vector<std::string>& left_out) {
+    auto asked = request_for({kGuardian});
+    asked.left_out = [&](const std::string& trace) { left_out.push_back(trace); };
+    return asked;
+  };
+  std::vector<std::string> left_out;
+  const std::int64_t all = analyze_cells(written_.store(), request(left_out))[0].traces;
+  EXPECT_TRUE(left_out.empty());
+
+  const auto traces = schemas::list_traces(written_.store(), {});
+  schemas::put_answers(written_.store(), traces[0].key, request(left_out).grading, {});
+  (void)error_of(request(left_out), ErrorCode::kNotFound);
+  schemas::put_failure(written_.store(), {traces[0].run, traces[0].problem_id, "grade", "a damaged block"});
+  EXPECT_EQ(analyze_cells(written_.store(), request(left_out))[0].traces, all - 1);
+  ASSERT_EQ(left_out.size(), 1U);
+  EXPECT_NE(left_out[0].find(traces[0].uid), std::string::npos);
 }
 
 TEST_F(HandWorked, WhatDoesNotExistIsAUsageError) {

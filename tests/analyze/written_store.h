@@ -29,7 +29,7 @@ struct WrittenTrace {
 class WrittenStore {
  public:
   explicit WrittenStore(const std::filesystem::path& path)
-      : store_(schemas::Store::open(path, schemas::Access::kWrite)),
+      : store_(schemas::Store::open(path, schemas::Access::kCreate)),
         tokenizer_(schemas::put_tokenizer(store_, schemas::Vocabulary::bytes())) {}
 
   schemas::Store& store() { return store_; }

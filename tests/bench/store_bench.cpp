@@ -93,7 +93,7 @@ bool run(std::int64_t count, std::int64_t tokens, bool per_token) {
   const std::string path = folder / "s.db";
   auto start = std::chrono::steady_clock::now();
   {
-    Store store = Store::open(path, Access::kWrite);
+    Store store = Store::open(path, Access::kCreate);
     write_traces(store, traces);
   }
   const double write_s = seconds_since(start);

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Runs transcripts of the command line and compares every byte of what they print.
 
-    run_transcripts.py --bin DIR --source DIR [--update] FILE…
+    run_transcripts.py --bin DIR --source DIR [--update] [--needs-data] FILE…
 
 A transcript is a text file. `$ command` runs in bash, in a fresh folder of the transcript's own; the lines
 after it are what it prints to stdout and stderr, and `[N]` its exit status where that is not 0. Lines that
 start with `#` are for the reader. --update writes what is printed into the file instead of comparing: look at
 the difference before you keep it.
+
+Commands see $SOURCE, the repository, and $DATA, the folder of real data that LIL_TEST_DATA names, where it is
+there. With --needs-data and no such folder nothing runs and the exit status is 77, which ctest counts as skipped.
 """
 import argparse
 import difflib
@@ -18,6 +21,7 @@ import sys
 import tempfile
 
 TIMEOUT_S = 300
+EXIT_SKIPPED = 77
 
 
 def run_command(command: str, folder: str, environment: dict) -> list[str]:
@@ -56,15 +60,26 @@ def main() -> int:
     parser.add_argument("--bin", type=pathlib.Path, required=True)
     parser.add_argument("--source", type=pathlib.Path, required=True)
     parser.add_argument("--update", action="store_true")
+    parser.add_argument("--needs-data", action="store_true")
     parser.add_argument("files", nargs="+", type=pathlib.Path)
     arguments = parser.parse_args()
 
-    kept = {name: value for name, value in os.environ.items() if not re.match("LIL_", name)}
+    # As the C++ tests have it (tests/support/test_data.h): a folder that is not there is no folder.
+    data = os.environ.get("LIL_TEST_DATA")
+    if data is not None and not os.path.isdir(data):
+        data = None
+    if arguments.needs_data and data is None:
+        print("skipped: LIL_TEST_DATA is not set")
+        return EXIT_SKIPPED
+
+    kept = {name: value for name, value in os.environ.items() if not re.match("LIL_|DATA$", name)}
     environment = kept | {
         "PATH": f"{arguments.bin.resolve()}:{os.environ['PATH']}",
         "SOURCE": str(arguments.source.resolve()),
         "LC_ALL": "C.UTF-8",
     }
+    if data is not None:
+        environment["DATA"] = os.path.abspath(data)
     failed = 0
     for transcript in arguments.files:
         expected = transcript.read_text(encoding="utf-8").splitlines()

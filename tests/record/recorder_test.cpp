@@ -97,7 +97,7 @@ class RecorderTest : public testing::Test {
     }
     return set;
   }
-  Store open(const std::string& name) { return Store::open(folder_ / name, schemas::Access::kWrite); }
+  Store open(const std::string& name) { return Store::open(folder_ / name, schemas::Access::kCreate); }
   RecordSummary record_all(Store& store, const ProblemSet& set, const RecordHooks& hooks = {}) {
     return record::record(store, *model_, tokenizer_, set, options_, hooks);
   }
@@ -440,7 +440,7 @@ TEST(RealModel, StoriesWritesWordForWordWhatTheReadmeSays) {
   const auto model = record::load_language_model(data);
   const auto tokenizer = record::load_tokenizer(data);
   const TemporaryDirectory folder;
-  Store store = Store::open(folder / "a.db", schemas::Access::kWrite);
+  Store store = Store::open(folder / "a.db", schemas::Access::kCreate);
   RecordOptions options;
   options.cap_tokens = 256;
   const ProblemSet set{"empty", "", {{"empty", "0", "", "", schemas::AnswerKind::kNone}}};

@@ -68,6 +68,59 @@ TEST(CurveTwin, LongTextsPassWindowsAndBlocks) {
   }
 }
 
+/// `text` in pieces of 5 bytes after `prompt`, which may be empty.
+Stream five_bytes_a_token(const std::string& prompt, const std::string& text) {
+  Stream stream{prompt + text, static_cast<std::int64_t>(prompt.size()), {}};
+  for (std::size_t end = 5; end < text.size() + 5; end += 5) {
+    stream.ends.push_back(static_cast<std::int64_t>(prompt.size() + std::min(end, text.size())));
+  }
+  return stream;
+}
+
+/// What append_ids makes of bytes as tokens, written out anew.
+Stream bytes_as_ids(const std::string& text) {
+  Stream stream;
+  for (const char byte : text) {
+    stream.bytes += {byte, '\0', '\0', '\0'};
+    stream.ends.push_back(static_cast<std::int64_t>(stream.bytes.size()));
+  }
+  return stream;
+}
+
+// Needs no data from outside, so that texts of a model are always among those tried: one that ended, two that
+// ran into the cap. The transcript golden_cells has all of them.
+TEST(CurveTwin, TextsOfTheDemoModel) {
+  std::ifstream lines(LIL_SOURCE_DIR "/tests/golden/demo_texts.jsonl");
+  int tried = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const auto trace = nlohmann::json::parse(line);
+    const auto id = trace.at("id").get<std::string>();
+    if (id != "demo-0001-full" && id != "demo-0001-sink192" && id != "demo-0003-sink320") continue;
+    ++tried;
+    const auto question = trace.at("question").get<std::string>();
+    const auto output = trace.at("output").get<std::string>();
+    const std::string start = output.substr(0, 1200);
+    struct Case {
+      const char* name;
+      Stream stream;
+      Stream start;  ///< for lz77, whose twin is quadratic at best
+      std::int64_t grid;
+    };
+    for (const auto& [name, stream, short_stream, grid] :
+         {Case{"text", five_bytes_a_token("", output), five_bytes_a_token("", start), 7},
+          Case{"prompt+text", five_bytes_a_token(question, output), five_bytes_a_token(question, start), 7},
+          Case{"ids32", bytes_as_ids(output), bytes_as_ids(start.substr(0, 300)), 35}}) {
+      for (const std::string& signal : every_signal()) {
+        const Stream& tested = signal == "lz77" ? short_stream : stream;
+        ASSERT_EQ(compute_curve(*make_signal(signal), tested, grid).values,
+                  curve_from_scratch(signal, tested, grid))
+            << signal << " of " << id << ", " << name;
+      }
+    }
+  }
+  EXPECT_EQ(tried, 3);
+}
+
 TEST(CurveTwin, RealText) {
   LIL_REAL_DATA_OR_SKIP(path, "traces/skythought/Sky-T1-math-correct-5K-14B__aime24.jsonl");
   std::ifstream lines(path);

@@ -263,7 +263,7 @@ TEST(StopRules, ErrorsNameRuleKeyAndValue) {
   EXPECT_THAT(usage_message("cap"), HasSubstr("tokens"));
   EXPECT_THAT(usage_message("cap(tokens=0)"), HasSubstr("tokens=0"));
   EXPECT_THAT(usage_message("sometimes"),
-              AllOf(HasSubstr("'sometimes'"), HasSubstr("guardian, never, cap, oracle")));
+              AllOf(HasSubstr("'sometimes'"), HasSubstr("guardian"), HasSubstr("oracle")));
 }
 
 TEST(CapRule, KeepsThatManyTokens) {

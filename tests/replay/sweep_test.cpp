@@ -31,7 +31,7 @@ using testing::SizeIs;
 class SweepTest : public testing::Test {
  protected:
   Store new_store(const std::string& name = "s.db") {
-    return Store::open(folder_ / name, schemas::Access::kWrite);
+    return Store::open(folder_ / name, schemas::Access::kCreate);
   }
 
   /// A store of `traces` traces of all sorts of lengths.

@@ -39,52 +39,54 @@ class StoreTest : public ::testing::Test {
 };
 
 TEST_F(StoreTest, ReadingWhatIsNotThereDoesNotMakeIt) {
-  EXPECT_THAT(open_message(Access::kRead), EndsWith("s.db: no such trace store"));
+  for (const Access access : {Access::kRead, Access::kWrite}) {
+    EXPECT_THAT(open_message(access), EndsWith("s.db: no such trace store"));
+  }
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
 TEST_F(StoreTest, FilesThatAreNoStoresAreNamedAndLeftAlone) {
   std::ofstream(path_) << "id,answer\n1,2\nand enough text to be longer than a header\n";
-  for (const Access access : {Access::kRead, Access::kWrite}) {
+  for (const Access access : {Access::kRead, Access::kCreate}) {
     EXPECT_THAT(open_message(access), EndsWith("s.db is not a trace store (no SQLite file)"));
   }
   std::filesystem::remove(path_);
   SQLite::Database(path_.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
       .exec("CREATE TABLE other (a)");
-  for (const Access access : {Access::kRead, Access::kWrite}) {
+  for (const Access access : {Access::kRead, Access::kCreate}) {
     EXPECT_THAT(open_message(access), EndsWith("s.db is an SQLite file, but not a trace store"));
   }
   path_ = folder_.path();
-  EXPECT_THAT(open_message(Access::kWrite), HasSubstr("is a folder, not a trace store"));
+  EXPECT_THAT(open_message(Access::kCreate), HasSubstr("is a folder, not a trace store"));
 }
 
 TEST_F(StoreTest, EmptyFileIsNoStoreToReadButOneToWrite) {
   std::ofstream{path_};
   EXPECT_THAT(open_message(Access::kRead), EndsWith("is an empty file, not a trace store"));
-  EXPECT_EQ(open_message(Access::kWrite), "no error");
+  EXPECT_EQ(open_message(Access::kCreate), "no error");
   EXPECT_EQ(open_message(Access::kRead), "no error");
 }
 
 TEST_F(StoreTest, NewerVersionIsRefusedByName) {
-  (void)Store::open(path_, Access::kWrite);
+  (void)Store::open(path_, Access::kCreate);
   SQLite::Database(path_.string(), SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 99");
-  for (const Access access : {Access::kRead, Access::kWrite}) {
+  for (const Access access : {Access::kRead, Access::kCreate}) {
     EXPECT_THAT(open_message(access),
                 HasSubstr("s.db is a trace store of version 99; this program knows versions up"));
   }
 }
 
 TEST_F(StoreTest, SecondWriterIsToldOfTheLock) {
-  const Store first = Store::open(path_, Access::kWrite);
+  const Store first = Store::open(path_, Access::kCreate);
   first.database().exec("BEGIN IMMEDIATE");
-  Store second = Store::open(path_, Access::kWrite);
+  Store second = Store::open(path_, Access::kCreate);
   second.database().setBusyTimeout(1);
   EXPECT_THAT(message_of([&] { const Transaction transaction(second); }),
               EndsWith("s.db is locked by another program that writes to it"));
 }
 
 TEST_F(StoreTest, ReadersSeeCommittedDataWhileAWriterWrites) {
-  Store writer = Store::open(path_, Access::kWrite);
+  Store writer = Store::open(path_, Access::kCreate);
   put_tokenizer(writer, Vocabulary::bytes());
   const Store reader = Store::open(path_, Access::kRead);
   Transaction transaction(writer);
@@ -95,7 +97,7 @@ TEST_F(StoreTest, ReadersSeeCommittedDataWhileAWriterWrites) {
 }
 
 TEST_F(StoreTest, TransactionsRollBackUnlessCommittedAndNest) {
-  Store store = Store::open(path_, Access::kWrite);
+  Store store = Store::open(path_, Access::kCreate);
   {
     const Transaction dropped(store);
     put_failure(store, {std::nullopt, "a", "import", "m"});
@@ -117,7 +119,7 @@ TEST_F(StoreTest, TransactionsRollBackUnlessCommittedAndNest) {
 }
 
 TEST_F(StoreTest, PutTwiceIsThereOnce) {
-  Store store = Store::open(path_, Access::kWrite);
+  Store store = Store::open(path_, Access::kCreate);
   const auto tokenizer = put_tokenizer(store, Vocabulary::bytes());
   EXPECT_EQ(put_tokenizer(store, Vocabulary::bytes()), tokenizer);
   const auto run = tests::minimal_run("{}", tokenizer);
@@ -134,7 +136,7 @@ TEST_F(StoreTest, PutTwiceIsThereOnce) {
 }
 
 TEST_F(StoreTest, RunComesBackWhole) {
-  Store store = Store::open(path_, Access::kWrite);
+  Store store = Store::open(path_, Access::kCreate);
   auto run = tests::minimal_run("{\"a\":1}", put_tokenizer(store, Vocabulary::bytes()));
   run.host = "h";
   run.cap_tokens = std::nullopt;
@@ -153,7 +155,7 @@ TEST_F(StoreTest, RunComesBackWhole) {
 }
 
 TEST_F(StoreTest, VocabularyComesBackAndDamageIsNoticed) {
-  Store store = Store::open(path_, Access::kWrite);
+  Store store = Store::open(path_, Access::kCreate);
   const Vocabulary vocabulary(
       "bpe", {{"a", false}, {"", false}, {std::string("\0\xff", 2), false}, {"<eos>", true}});
   const auto key = put_tokenizer(store, vocabulary);

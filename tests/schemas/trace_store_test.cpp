@@ -57,7 +57,7 @@ class TraceStoreTest : public ::testing::Test {
   }
 
   tests::TemporaryDirectory folder_;
-  Store store_ = Store::open(folder_ / "s.db", Access::kWrite);
+  Store store_ = Store::open(folder_ / "s.db", Access::kCreate);
   Problem problem_{"toys", "p1", "text", "42", AnswerKind::kNumber};
   RunRecord run_;
   RunKey run_key_{};

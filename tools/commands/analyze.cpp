@@ -208,9 +208,12 @@ int run_analyze(const std::vector<std::string>& arguments) {
   Output output(line.text("output"));
   std::vector<Cell> cells;
   Ungradable ungradable;
+  std::vector<std::string> left_out;
   {
     const schemas::Store store = schemas::Store::open(line.store(), schemas::Access::kRead);
-    cells = analyze::analyze_cells(store, request_from(line));
+    analyze::CellRequest request = request_from(line);
+    request.left_out = [&](const std::string& trace) { left_out.push_back(trace); };
+    cells = analyze::analyze_cells(store, request);
     ungradable = ungradable_traces(store, line.where());
   }
   const bool whole = format == TableFormat::kCsv || format == TableFormat::kJson;
@@ -218,7 +221,8 @@ int run_analyze(const std::vector<std::string>& arguments) {
   // A cell stands for a whole run and problem set; what is said of some of its problems is not kept.
   const schemas::TraceFilter where = line.where();
   if (!line.given("no-save") && !where.problem_id && !where.uid) save_cells(line.store(), where, cells);
-  return kDone;
+  print_failures("traces left out, as they could not be graded or replayed", left_out);
+  return left_out.empty() ? kDone : kSomeFailed;
 }
 
 }  // namespace lil::tools

@@ -57,7 +57,9 @@ int grade_pairs(const std::string& path, const analyze::Extraction& extraction,
   for (std::int64_t number = 1; std::getline(input, line); ++number) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     try {
-      const ordered_json graded = graded_pair(ordered_json::parse(line), extraction);
+      const ordered_json pair = ordered_json::parse(line, nullptr, false);
+      if (pair.is_discarded()) throw Error(ErrorCode::kInput, "malformed JSON");
+      const ordered_json graded = graded_pair(pair, extraction);
       output.stream() << graded.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
     } catch (const std::exception& error) {
       failures.push_back(fmt::format("{}:{}: {}", path, number, error.what()));
@@ -109,6 +111,10 @@ int grade_traces(const CommandLine& line, const analyze::Extraction& extraction)
   };
   const analyze::GradeResult result = analyze::grade_store(store, extraction, options);
   progress.finish();
+  if (result.traces == 0) {
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("{}: no complete trace is selected", store.path().string()));
+  }
   fmt::print("{} traces: {} graded, {} graded before, {} failed\n", result.traces, result.graded,
              result.graded_before, result.failures.size());
   print_outcome(store, line.where(), analyze::grading_name(extraction));

@@ -7,6 +7,7 @@
 #include "schemas/error.h"
 #include "schemas/run_store.h"
 #include "schemas/trace_store.h"
+#include "schemas/writer_lock.h"
 #include "tools/clocks.h"
 #include "tools/command_line.h"
 #include "tools/commands/command.h"
@@ -63,7 +64,8 @@ int run_import(const std::vector<std::string>& arguments) {
   if (line.positional().size() < 2) throw Error(ErrorCode::kUsage, "the files to import are missing");
   const bool bytes = line.text("tokenizer") == "bytes";
   const auto tokenizer = bytes ? nullptr : record::load_tokenizer(line.text("tokenizer"));
-  schemas::Store store = schemas::Store::open(line.store(), schemas::Access::kWrite);
+  const schemas::WriterLock lock(line.store());
+  schemas::Store store = schemas::Store::open(line.store(), schemas::Access::kCreate);
   Progress progress(line.text("progress"), "MB read");
   std::vector<std::string> failures;
   ImportOptions options;

@@ -4,6 +4,7 @@
 
 #include "replay/signals/registry.h"
 #include "replay/sweep.h"
+#include "schemas/error.h"
 #include "tools/clocks.h"
 #include "tools/command_line.h"
 #include "tools/commands/command.h"
@@ -65,6 +66,10 @@ void sweep_grid(schemas::Store& store, const CommandLine& line, std::int64_t gri
   const replay::SweepRequest request = request_from(line, grid_tokens);
   warn_of_missing_prompts(store, request);
   const replay::SweepPlan plan = replay::plan_sweep(store, request);
+  if (plan.traces == 0) {
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("{}: no complete trace is selected", store.path().string()));
+  }
   print_plan(plan, grid_tokens);
   if (line.given("dry-run")) return;
   Progress progress(line.text("progress"), "curves");

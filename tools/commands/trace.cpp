@@ -215,13 +215,19 @@ int export_traces_command(const std::vector<std::string>& arguments) {
   TraceFilter filter = line.where();
   filter.complete_only = false;
   Output output(line.text("output"));
+  std::vector<std::string> failures;
   for (const TraceInfo& trace : schemas::list_traces(store, filter)) {
-    const auto json = exported(trace, runs.at(trace.run), schemas::read_tokens(store, trace.key),
-                               vocabularies[trace.tokenizer], line.given("per-token"));
-    output.stream() << json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+    try {
+      const auto json = exported(trace, runs.at(trace.run), schemas::read_tokens(store, trace.key),
+                                 vocabularies[trace.tokenizer], line.given("per-token"));
+      output.stream() << json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+    } catch (const Error& error) {
+      failures.push_back(fmt::format("trace {}: {}", trace.uid, error.what()));
+    }
   }
   output.finish();
-  return kDone;
+  print_failures("traces that could not be exported", failures);
+  return failures.empty() ? kDone : kSomeFailed;
 }
 
 constexpr std::array kSubcommands{

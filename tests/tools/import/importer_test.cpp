@@ -106,7 +106,7 @@ class Import : public ::testing::Test {
     return tests::write_file(folder_ / name, content);
   }
 
-  Store open(const std::string& name = "store.db") { return Store::open(folder_ / name, Access::kWrite); }
+  Store open(const std::string& name = "store.db") { return Store::open(folder_ / name, Access::kCreate); }
 
   tests::TemporaryDirectory folder_;
   ToyTokenizer tokenizer_;
@@ -449,7 +449,7 @@ class RealLogs : public ::testing::TestWithParam<RealLog> {};
 TEST_P(RealLogs, BecomeTraces) {
   LIL_REAL_DATA_OR_SKIP(path, std::filesystem::path("traces") / GetParam().path);
   const tests::TemporaryDirectory folder;
-  Store store = Store::open(folder / "store.db", Access::kWrite);
+  Store store = Store::open(folder / "store.db", Access::kCreate);
   ImportOptions options;
   options.files = {path};
   const ImportResult result = import_files(store, options);
@@ -488,7 +488,7 @@ TEST(RealLogsWithTokenizer, HaveTheDocumentedNumberOfTokens) {
   LIL_REAL_DATA_OR_SKIP(data, "");
   const auto tokenizer = record::load_tokenizer(data / "tokenizers/qwen.tiktoken");
   const tests::TemporaryDirectory folder;
-  Store store = Store::open(folder / "store.db", Access::kWrite);
+  Store store = Store::open(folder / "store.db", Access::kCreate);
   ImportOptions options;
   options.tokenizer = tokenizer.get();
   options.threads = 2;
