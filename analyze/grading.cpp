@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <map>
 #include <optional>
 #include <string>
 #include <thread>
@@ -29,27 +28,12 @@ struct Job {
   std::optional<std::string> failure;
 };
 
-/// The vocabularies of a store, each read once.
-class Vocabularies {
- public:
-  explicit Vocabularies(const schemas::Store& store) : store_(store) {}
-
-  const schemas::Vocabulary& get(schemas::TokenizerKey key) {
-    const auto known = known_.find(key);
-    if (known != known_.end()) return known->second;
-    return known_.emplace(key, schemas::read_vocabulary(store_, key)).first->second;
-  }
-
- private:
-  const schemas::Store& store_;
-  std::map<schemas::TokenizerKey, schemas::Vocabulary> known_;
-};
-
 bool is_finished(const schemas::TraceInfo& trace) {
   return trace.finish == schemas::Finish::kStop || trace.finish == schemas::Finish::kPartial;
 }
 
-Job read_job(const schemas::Store& store, const schemas::TraceInfo& trace, Vocabularies& vocabularies) {
+Job read_job(const schemas::Store& store, const schemas::TraceInfo& trace,
+             schemas::Vocabularies& vocabularies) {
   Job job;
   job.trace = trace;
   try {
@@ -118,7 +102,7 @@ GradeResult grade_store(schemas::Store& store, const Extraction& extraction, con
   const std::size_t batch = kBatchTraces * static_cast<std::size_t>(std::max(1, options.threads));
   GradeResult result;
   result.traces = static_cast<std::int64_t>(traces.size());
-  Vocabularies vocabularies(store);
+  schemas::Vocabularies vocabularies(store);
   for (std::size_t next = 0; next < traces.size();) {
     if (options.cancelled != nullptr && *options.cancelled) {
       result.cancelled = true;

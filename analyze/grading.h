@@ -12,11 +12,13 @@
 
 namespace lil::analyze {
 
+/// How far grading has come.
 struct GradeProgress {
   std::int64_t traces_done = 0;  ///< failed ones included
   std::int64_t traces_total = 0;
 };
 
+/// What to grade and how; the results depend on the filter alone.
 struct GradeOptions {
   schemas::TraceFilter filter{};  ///< complete_only is taken as true
   int threads = 1;
@@ -27,6 +29,7 @@ struct GradeOptions {
   const std::atomic<bool>* cancelled = nullptr;
 };
 
+/// What grading did.
 struct GradeResult {
   std::int64_t traces = 0;                 ///< that the filter selects
   std::int64_t graded = 0;                 ///< now

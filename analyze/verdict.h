@@ -8,6 +8,7 @@
 
 namespace lil::analyze {
 
+/// What grading says of an answer.
 enum class Verdict {
   kRight,
   kWrong,

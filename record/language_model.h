@@ -52,6 +52,7 @@ class LanguageModel {
   [[nodiscard]] virtual std::unique_ptr<Sequence> start(const AttentionPolicy& policy) const = 0;
 };
 
+/// How a model computes.
 struct ModelOptions {
   std::string dtype = "auto";  ///< of the computation: `auto` (fp32 on a CPU), `fp32`, `bf16`, `fp16`
   std::string device = "cpu";

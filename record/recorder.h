@@ -17,12 +17,14 @@
 
 namespace lil::record {
 
+/// Problems to record, under the name that the store keeps them by.
 struct ProblemSet {
   std::string name;
   std::string sha256;  ///< of the whole file, also where only its first problems are recorded
   std::vector<schemas::Problem> problems;
 };
 
+/// What makes a run (the first group changes its uid and its tokens), and how to carry it out.
 struct RecordOptions {
   std::string policy = "full";            ///< see attention_policy_rows
   std::string sampler = "greedy";         ///< see sampler_rows
@@ -39,6 +41,7 @@ struct RecordOptions {
   std::string host;
 };
 
+/// How far a recording has come.
 struct RecordProgress {
   std::int64_t traces_total = 0;
   std::int64_t traces_done = 0;  ///< complete in the store, those of earlier calls included
@@ -61,6 +64,7 @@ struct RecordHooks {
   const std::atomic<bool>* stop = nullptr;
 };
 
+/// What a recording did.
 struct RecordSummary {
   schemas::RunKey run{};
   std::string run_uid;

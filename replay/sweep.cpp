@@ -7,7 +7,6 @@
 #include <deque>
 #include <exception>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -55,7 +54,7 @@ class Channel {
 struct LoadedTask {
   std::size_t index = 0;  // in the plan
   schemas::TraceTokens tokens;
-  std::shared_ptr<const schemas::Vocabulary> vocabulary;
+  const schemas::Vocabulary* vocabulary = nullptr;
 };
 
 struct TaskResult {
@@ -72,7 +71,7 @@ bool concerns_trace(const Error& error) {
 class Sweep {
  public:
   Sweep(schemas::Store& store, const SweepPlan& plan, const SweepOptions& options)
-      : store_(store), plan_(plan), options_(options) {
+      : store_(store), plan_(plan), options_(options), vocabularies_(store) {
     const auto wanted = std::max<std::size_t>(1, static_cast<std::size_t>(std::max(1, options.threads)));
     const std::size_t threads = std::min(wanted, std::max<std::size_t>(1, plan.tasks.size()));
     most_in_flight_ = 2 * threads;
@@ -125,21 +124,13 @@ class Sweep {
     const SweepTask& task = plan_.tasks[index];
     try {
       LoadedTask loaded{index, schemas::read_tokens(store_, task.trace.key),
-                        vocabulary(task.trace.tokenizer)};
+                        &vocabularies_.get(task.trace.tokenizer)};
       ++in_flight_;
       todo_.push(std::move(loaded));
     } catch (const Error& error) {
       if (!concerns_trace(error)) throw;
       accept({index, {}, std::vector<std::string>(task.missing.size(), error.what())});
     }
-  }
-
-  std::shared_ptr<const schemas::Vocabulary> vocabulary(schemas::TokenizerKey key) {
-    auto& vocabulary = vocabularies_[key];
-    if (vocabulary == nullptr) {
-      vocabulary = std::make_shared<schemas::Vocabulary>(schemas::read_vocabulary(store_, key));
-    }
-    return vocabulary;
   }
 
   void accept(TaskResult result) {
@@ -186,7 +177,7 @@ class Sweep {
   std::size_t next_ = 0;  // task to load
   std::size_t in_flight_ = 0;
   std::size_t most_in_flight_ = 0;
-  std::map<schemas::TokenizerKey, std::shared_ptr<const schemas::Vocabulary>> vocabularies_;
+  schemas::Vocabularies vocabularies_;
   std::map<std::size_t, TaskResult> waiting_;  // done before an earlier task of the plan
   std::size_t next_to_write_ = 0;
   std::vector<TaskResult> batch_;

@@ -42,12 +42,14 @@ struct SweepPlan {
 /// Throws Error(kUsage) for an unknown signal or a grid below 1.
 [[nodiscard]] SweepPlan plan_sweep(const schemas::Store& store, const SweepRequest& request);
 
+/// How far a sweep has come.
 struct SweepProgress {
   std::int64_t curves_done = 0;  ///< failed ones included
   std::int64_t curves_total = 0;
   std::int64_t bytes_done = 0;  ///< of streams, once a curve
 };
 
+/// How to carry out a plan; the curves do not depend on it.
 struct SweepOptions {
   int threads = 1;
   /// CPU time of the calling thread; called by the workers at the same time. Curves cost 0 ns without it.
@@ -59,6 +61,7 @@ struct SweepOptions {
   const std::atomic<bool>* cancelled = nullptr;
 };
 
+/// What a sweep did.
 struct SweepResult {
   std::int64_t curves_stored = 0;
   std::vector<schemas::Failure> failures;  ///< stored too; in the order of the plan

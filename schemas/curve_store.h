@@ -22,7 +22,9 @@ struct CurveId {
       default;  // NOLINT(modernize-use-nullptr): not so, in clang-tidy 14
 };
 
+/// Replaces the curve of the same trace and id. `cpu_ns`: CPU time that computing it took.
 void put_curve(Store& store, TraceKey trace, const CurveId& id, const Curve& curve, std::int64_t cpu_ns);
+/// Nothing where the trace has no such curve. Throws Error(kCorrupt) where its deltas are no whole numbers.
 [[nodiscard]] std::optional<Curve> read_curve(const Store& store, TraceKey trace, const CurveId& id);
 [[nodiscard]] std::set<TraceKey> traces_with_curve(const Store& store, const CurveId& id);
 /// Every distinct id in the store, in order of first writing.

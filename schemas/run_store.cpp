@@ -232,4 +232,10 @@ Vocabulary read_vocabulary(const Store& store, TokenizerKey tokenizer) {
   });
 }
 
+const Vocabulary& Vocabularies::get(TokenizerKey tokenizer) {
+  auto found = read_.find(tokenizer);
+  if (found == read_.end()) found = read_.emplace(tokenizer, read_vocabulary(store_, tokenizer)).first;
+  return found->second;
+}
+
 }  // namespace lil::schemas

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,7 @@ void set_run_status(Store& store, RunKey run, const std::string& status);
 ProblemKey put_problem(Store& store, const Problem& problem);
 void put_failure(Store& store, const Failure& failure);
 
+/// A run with its key in this store.
 struct StoredRun {
   RunKey key{};
   RunRecord record;
@@ -40,5 +42,20 @@ struct StoredRun {
 [[nodiscard]] std::vector<Failure> list_failures(const Store& store);
 [[nodiscard]] Problem read_problem(const Store& store, ProblemKey problem);
 [[nodiscard]] Vocabulary read_vocabulary(const Store& store, TokenizerKey tokenizer);
+
+/// The vocabularies of a store: they are large and shared by many traces, so each is read once, when it is
+/// first asked for. What get() returns stays where it is while this lives, and may be read by other threads.
+/// Holds a reference to the store.
+class Vocabularies {
+ public:
+  explicit Vocabularies(const Store& store) : store_(store) {}
+
+  /// Throws as read_vocabulary does.
+  [[nodiscard]] const Vocabulary& get(TokenizerKey tokenizer);
+
+ private:
+  const Store& store_;
+  std::map<TokenizerKey, Vocabulary> read_;
+};
 
 }  // namespace lil::schemas

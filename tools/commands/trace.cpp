@@ -31,22 +31,6 @@ std::map<RunKey, RunRecord> runs_by_key(const Store& store) {
   return runs;
 }
 
-/// Vocabularies are large and shared by many traces: each is read once.
-class Vocabularies {
- public:
-  explicit Vocabularies(const Store& store) : store_(store) {}
-
-  const schemas::Vocabulary& operator[](schemas::TokenizerKey key) {
-    auto found = read_.find(key);
-    if (found == read_.end()) found = read_.emplace(key, schemas::read_vocabulary(store_, key)).first;
-    return found->second;
-  }
-
- private:
-  const Store& store_;
-  std::map<schemas::TokenizerKey, schemas::Vocabulary> read_;
-};
-
 Table traces_table(const Store& store, const TraceFilter& filter) {
   Table table({"uid", "run", "model", "policy", "problem_set", "problem_id", "repeat", "prompt_tokens",
                "tokens", "finish", "complete"});
@@ -211,7 +195,7 @@ int export_traces_command(const std::vector<std::string>& arguments) {
   }
   const Store store = Store::open(line.store(), schemas::Access::kRead);
   const auto runs = runs_by_key(store);
-  Vocabularies vocabularies(store);
+  schemas::Vocabularies vocabularies(store);
   TraceFilter filter = line.where();
   filter.complete_only = false;
   Output output(line.text("output"));
@@ -219,7 +203,7 @@ int export_traces_command(const std::vector<std::string>& arguments) {
   for (const TraceInfo& trace : schemas::list_traces(store, filter)) {
     try {
       const auto json = exported(trace, runs.at(trace.run), schemas::read_tokens(store, trace.key),
-                                 vocabularies[trace.tokenizer], line.given("per-token"));
+                                 vocabularies.get(trace.tokenizer), line.given("per-token"));
       output.stream() << json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
     } catch (const Error& error) {
       failures.push_back(fmt::format("trace {}: {}", trace.uid, error.what()));

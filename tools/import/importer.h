@@ -12,6 +12,7 @@
 
 namespace lil::tools {
 
+/// How far an import has come.
 struct ImportProgress {
   std::string file;             ///< as given
   std::int64_t bytes_read = 0;  ///< of all files, as they are on disk
@@ -31,6 +32,7 @@ struct ImportFailure {
   [[nodiscard]] std::string text() const;
 };
 
+/// What to import and how.
 struct ImportOptions {
   std::vector<std::filesystem::path> files;      ///< `-` is standard input
   std::string format;                            ///< a row of log_readers(); empty: by content, for each file
@@ -49,6 +51,7 @@ struct ImportOptions {
   std::function<void(const ImportFailure&)> failure;
 };
 
+/// What an import did.
 struct ImportResult {
   std::int64_t records = 0;  ///< seen, malformed ones included
   std::int64_t traces_added = 0;

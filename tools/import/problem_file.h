@@ -8,12 +8,14 @@
 
 namespace lil::tools {
 
+/// How to read a problem file.
 struct ProblemFileOptions {
   std::string set;                     ///< name of the problem set; empty: the file's stem
   std::vector<std::string> fields;     ///< `problem=…`, `gold=…`, `id=…`: keys or JSON pointers
   bool allow_missing_answers = false;  ///< a problem without one has kind none
 };
 
+/// What a problem file holds.
 struct ProblemFile {
   std::vector<schemas::Problem> problems;  ///< in the file's order, at least one; ids are unique
   std::string sha256;                      ///< of the file
