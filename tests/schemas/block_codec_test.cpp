@@ -81,12 +81,14 @@ TEST(BlockCodec, HalvesRoundToNearestEven) {
 TEST(BlockCodec, CountsComeBackAndSteadyOnesAreSmall) {
   std::mt19937 generator(3);
   std::vector<std::int32_t> values;
+  values.reserve(1000);
   for (int i = 0; i < 1000; ++i) values.push_back(static_cast<std::int32_t>(generator() % 5000));
   std::vector<std::int32_t> back;
   decode_counts(encode_counts(values), back);
   EXPECT_EQ(back, values);
 
   std::vector<std::int32_t> growing;
+  growing.reserve(256);
   for (int i = 0; i < 128; ++i) growing.push_back(100 + i);
   growing.insert(growing.end(), 128, 228);
   EXPECT_LE(encode_counts(growing).size(), 10U);

@@ -61,7 +61,7 @@ TEST_F(StoreTest, FilesThatAreNoStoresAreNamedAndLeftAlone) {
 }
 
 TEST_F(StoreTest, EmptyFileIsNoStoreToReadButOneToWrite) {
-  std::ofstream{path_};
+  const std::ofstream made(path_);
   EXPECT_THAT(open_message(Access::kRead), EndsWith("is an empty file, not a trace store"));
   EXPECT_EQ(open_message(Access::kCreate), "no error");
   EXPECT_EQ(open_message(Access::kRead), "no error");
