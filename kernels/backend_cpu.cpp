@@ -1,0 +1,20 @@
+#include "kernels/launchers.h"
+
+namespace lil::kernels {
+
+const Backend& cpu_backend() {
+  static const Backend backend{"cpu",
+                               cpu::append,
+                               cpu::rotate,
+                               cpu::decode_attention,
+                               cpu::merge_states,
+                               cpu::accumulate_scores,
+                               cpu::page_bounds,
+                               cpu::page_scores,
+                               cpu::topk,
+                               cpu::compact,
+                               cpu::linear};
+  return backend;
+}
+
+}  // namespace lil::kernels

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/dtype.h"
+#include "kernels/status.h"
+
+namespace lil::kernels {
+
+/// The most rows that one call of linear takes.
+constexpr std::int32_t kLinearRows = 16;
+
+/// y[r, n] = bias[n] + sum_k x[r, k] * weights[n, k] for 1 to 16 rows, in fp32, not rounded: each weight is
+/// read once for all rows. The order of a sum depends on `inputs` and `dtype` alone, so a row's result has
+/// the same bits whatever its neighbours, their number, and the threads. CPU only: on a GPU a library's GEMM
+/// runs on fixed tiles of rows.
+struct LinearArgs {
+  DType dtype = DType::kFp32;  ///< of the weights
+  std::int32_t rows = 0;       ///< 1 to kLinearRows
+  std::int64_t inputs = 0;
+  std::int64_t outputs = 0;
+  const void* weights =
+      nullptr;  ///< (outputs, inputs), row n at n * weight_stride elements, aligned to its type
+  std::int64_t weight_stride = 0;
+  const float* x = nullptr;  ///< (rows, inputs), values that `dtype` holds exactly
+  std::int64_t x_stride = 0;
+  const float* bias = nullptr;  ///< (outputs); may be null
+  float* y = nullptr;           ///< (rows, outputs)
+  std::int64_t y_stride = 0;
+};
+
+}  // namespace lil::kernels
