@@ -5,7 +5,8 @@ build_packages=(
   libsqlitecpp-dev libsqlite3-dev libssl-dev libxxhash-dev libzstd-dev libfmt-dev
   nlohmann-json3-dev rapidjson-dev libpcre2-dev libutf8proc-dev
   zlib1g-dev liblz4-dev
-  libboost-dev libboost-program-options-dev libboost-iostreams-dev
+  libboost-dev libboost-program-options-dev libboost-iostreams-dev libboost-context-dev
+  libhwy-dev
   libtorch-dev libopenblas0-pthread
   libgtest-dev libgmock-dev
   python3 sqlite3
