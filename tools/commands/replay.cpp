@@ -2,33 +2,22 @@
 
 #include <algorithm>
 
-#include "replay/signals/registry.h"
 #include "replay/sweep.h"
 #include "schemas/error.h"
+#include "schemas/named_spec.h"
 #include "tools/clocks.h"
 #include "tools/command_line.h"
 #include "tools/commands/command.h"
+#include "tools/commands/signal_names.h"
 #include "tools/interrupt.h"
 #include "tools/progress.h"
 
 namespace lil::tools {
 namespace {
 
-std::vector<std::string> asked_signals(const CommandLine& line) {
-  std::vector<std::string> signals;
-  for (const std::string& spec : line.specs("signal")) {
-    if (spec != "all") {
-      signals.push_back(spec);
-      continue;
-    }
-    for (const auto& row : replay::signal_rows()) signals.push_back(row.name);
-  }
-  return signals;
-}
-
 replay::SweepRequest request_from(const CommandLine& line, std::int64_t grid_tokens) {
   replay::SweepRequest request;
-  request.signals = asked_signals(line);
+  request.signals = signal_names(line);
   for (const std::string& name : line.specs("stream")) request.streams.push_back(replay::stream_from(name));
   request.grid_tokens = grid_tokens;
   request.filter = line.where();
