@@ -22,6 +22,17 @@ std::unique_ptr<StopWatcher> watch_live(const StopRule& rule) {
   return watcher;
 }
 
+std::unique_ptr<Signal> make_live_signal(std::string_view spec) {
+  auto signal = make_signal(spec);
+  if (signal->input() != SignalInput::kBytes) {
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format("signal {} cannot watch a live generation: it reads what is recorded of each token",
+                    signal->name()));
+  }
+  return signal;
+}
+
 /// What a live rule takes beside its own parameters.
 std::vector<schemas::Parameter> live_parameters() {
   using Type = schemas::Parameter::Type;
@@ -52,11 +63,12 @@ GuardianSpec parse_guardian_spec(std::string_view text) {
   }
   const auto rule = make_stop_rule(of_rule);
   static_cast<void>(watch_live(*rule));
-  return {rule->name(), make_signal(arguments.text("signal"))->name(), stream_from(arguments.text("stream"))};
+  return {rule->name(), make_live_signal(arguments.text("signal"))->name(),
+          stream_from(arguments.text("stream"))};
 }
 
 Guardian::Guardian(const GuardianSpec& spec)
-    : signal_(make_signal(spec.signal)), rule_(make_stop_rule(spec.rule)), schedule_(rule_->schedule()) {
+    : signal_(make_live_signal(spec.signal)), rule_(make_stop_rule(spec.rule)), schedule_(rule_->schedule()) {
   start("");
 }
 

@@ -23,7 +23,7 @@ struct GuardianSpec {
 };
 
 /// `signal` is `zlib(level=6)` and `stream` is `text` where not given. Throws Error(kUsage) for what is
-/// unknown or out of range, and for a rule that cannot run live.
+/// unknown or out of range, and for a rule or a signal that cannot run live.
 [[nodiscard]] GuardianSpec parse_guardian_spec(std::string_view text);
 
 /// Watches one live generation with the very signal and watcher that replaying uses, so it stops on the

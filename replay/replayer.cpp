@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cassert>
 #include <utility>
 
 #include "replay/curve.h"
@@ -15,19 +14,37 @@ schemas::CurveId curve_id(const Signal& signal, StreamKind stream, std::int64_t 
   return {signal.name(), signal.version(), to_string(stream), grid_tokens};
 }
 
+TraceStreams::TraceStreams(schemas::TraceTokens tokens, const schemas::Vocabulary& vocabulary)
+    : tokens_(std::move(tokens)), vocabulary_(vocabulary) {}
+
+const Stream& TraceStreams::get(const Signal& signal, StreamKind kind) {
+  const SignalInput input = signal.input();
+  const auto key = std::make_pair(input, input == SignalInput::kBytes ? kind : StreamKind::kText);
+  const std::lock_guard lock(mutex_);
+  auto found = streams_.find(key);
+  if (found == streams_.end()) found = streams_.emplace(key, build(input, kind)).first;
+  return found->second;
+}
+
+Stream TraceStreams::build(SignalInput input, StreamKind kind) const {
+  switch (input) {
+    case SignalInput::kBytes:
+      return build_stream(kind, tokens_, vocabulary_);
+    case SignalInput::kLogprob:
+      return build_recorded_stream("log-probability", tokens_.logprob, tokens_.ids.size());
+    case SignalInput::kEntropy:
+      return build_recorded_stream("entropy", tokens_.entropy, tokens_.ids.size());
+  }
+  return {};
+}
+
 Replayer::Replayer(std::function<std::int64_t()> cpu_now_ns) : cpu_now_ns_(std::move(cpu_now_ns)) {
   if (!cpu_now_ns_) cpu_now_ns_ = [] { return std::int64_t{0}; };
 }
 
-void Replayer::start(const schemas::TraceTokens& tokens, const schemas::Vocabulary& vocabulary) {
-  tokens_ = &tokens;
-  vocabulary_ = &vocabulary;
-  streams_.clear();
-}
-
-ReplayedCurve Replayer::replay(const schemas::CurveId& id) {
+ReplayedCurve Replayer::replay(TraceStreams& trace, const schemas::CurveId& id) {
   Signal& signal = signal_for(id);
-  const Stream& stream = stream_for(stream_from(id.stream));
+  const Stream& stream = trace.get(signal, stream_from(id.stream));
   const std::int64_t start_ns = cpu_now_ns_();
   schemas::Curve curve = compute_curve(signal, stream, id.grid_tokens);
   return {id, std::move(curve), cpu_now_ns_() - start_ns, static_cast<std::int64_t>(stream.bytes.size())};
@@ -42,14 +59,6 @@ Signal& Replayer::signal_for(const schemas::CurveId& id) {
                                                signal.version(), id.version));
   }
   return signal;
-}
-
-const Stream& Replayer::stream_for(StreamKind kind) {
-  assert(tokens_ != nullptr);
-  auto found = streams_.find(kind);
-  if (found == streams_.end())
-    found = streams_.emplace(kind, build_stream(kind, *tokens_, *vocabulary_)).first;
-  return found->second;
 }
 
 }  // namespace lil::replay

@@ -4,7 +4,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 
 #include "replay/signal.h"
 #include "replay/stream.h"
@@ -24,27 +26,41 @@ struct ReplayedCurve {
 /// What the curve of `signal` on a stream is stored under.
 [[nodiscard]] schemas::CurveId curve_id(const Signal& signal, StreamKind stream, std::int64_t grid_tokens);
 
-/// Computes the curves of one trace after another. Keeps the signals, with their memory, from trace to
-/// trace and builds each stream of a trace once. Used by one thread at a time; a worker has one of its own.
+/// The streams of one trace, each built when it is first asked for. Threads may share it.
+class TraceStreams {
+ public:
+  /// Holds on to `vocabulary`.
+  TraceStreams(schemas::TraceTokens tokens, const schemas::Vocabulary& vocabulary);
+
+  /// What `signal` is fed with for a curve on `kind`: for a signal that reads what was recorded of the
+  /// tokens, the same for every kind. Throws Error(kInput) for a token id that the vocabulary has not, and
+  /// where what the signal reads was not recorded.
+  [[nodiscard]] const Stream& get(const Signal& signal, StreamKind kind);
+
+ private:
+  [[nodiscard]] Stream build(SignalInput input, StreamKind kind) const;
+
+  schemas::TraceTokens tokens_;
+  const schemas::Vocabulary& vocabulary_;
+  std::mutex mutex_;
+  std::map<std::pair<SignalInput, StreamKind>, Stream> streams_;
+};
+
+/// Computes one curve after another. Keeps the signals, with their memory, from curve to curve. Used by one
+/// thread at a time; a worker has one of its own.
 class Replayer {
  public:
   /// `cpu_now_ns` reads the CPU time of the calling thread; without it curves cost 0 ns.
   explicit Replayer(std::function<std::int64_t()> cpu_now_ns = {});
 
-  /// Goes over to another trace. Holds on to both arguments until the next call.
-  void start(const schemas::TraceTokens& tokens, const schemas::Vocabulary& vocabulary);
-  /// A curve of the trace of start(). Throws Error: kUsage for an unknown signal, stream or grid, and where
-  /// this program has the signal in another version; kInput for a token id that the vocabulary has not.
-  [[nodiscard]] ReplayedCurve replay(const schemas::CurveId& id);
+  /// A curve of a trace. Throws Error: kUsage for an unknown signal, stream or grid, and where this program
+  /// has the signal in another version; kInput as TraceStreams does.
+  [[nodiscard]] ReplayedCurve replay(TraceStreams& trace, const schemas::CurveId& id);
 
  private:
   Signal& signal_for(const schemas::CurveId& id);
-  const Stream& stream_for(StreamKind kind);
 
   std::function<std::int64_t()> cpu_now_ns_;
-  const schemas::TraceTokens* tokens_ = nullptr;
-  const schemas::Vocabulary* vocabulary_ = nullptr;
-  std::map<StreamKind, Stream> streams_;                    // of this trace
   std::map<std::string, std::unique_ptr<Signal>> signals_;  // by canonical name
 };
 

@@ -7,6 +7,13 @@
 
 namespace lil::replay {
 
+/// What the bytes that a signal is fed with are.
+enum class SignalInput {
+  kBytes,    ///< a stream of the trace (StreamKind)
+  kLogprob,  ///< the log-probabilities recorded of its tokens (build_recorded_stream); no stream matters
+  kEntropy,  ///< the entropies recorded of its tokens, likewise
+};
+
 /// A number per prefix of a byte stream, such as its compressed size. The one object serves replaying a
 /// recording and watching a generation live.
 ///
@@ -24,6 +31,7 @@ class Signal {
   /// Number of this code, which changes whenever values may, with the library's version at run time:
   /// `1 (zlib 1.2.13)`. Stored with every curve.
   [[nodiscard]] const std::string& version() const { return version_; }
+  [[nodiscard]] virtual SignalInput input() const { return SignalInput::kBytes; }
 
   /// Appends to the prefix; empty pieces are allowed. Throws Error(kEnvironment) where the library refuses.
   virtual void feed(std::string_view bytes) = 0;

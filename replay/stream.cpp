@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cassert>
+#include <cmath>
 
 #include "schemas/error.h"
 
@@ -17,9 +18,8 @@ bool is_text(StreamKind kind) {
   return kind == StreamKind::kText || kind == StreamKind::kPromptText;
 }
 
-void append_id(schemas::TokenId id, std::string& bytes) {
-  const auto bits = static_cast<std::uint32_t>(id);
-  for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>((bits >> shift) & 0xFFU));
+void append_little_endian(std::uint64_t value, int bits, std::string& bytes) {
+  for (int shift = 0; shift < bits; shift += 8) bytes.push_back(static_cast<char>((value >> shift) & 0xFFU));
 }
 
 }  // namespace
@@ -69,7 +69,7 @@ void append_ids(StreamKind kind, std::span<const schemas::TokenId> ids, const sc
     return;
   }
   for (const schemas::TokenId id : ids) {
-    append_id(id, bytes);
+    append_little_endian(static_cast<std::uint32_t>(id), 32, bytes);
     if (ends != nullptr) ends->push_back(static_cast<std::int64_t>(bytes.size()));
   }
 }
@@ -81,6 +81,25 @@ Stream build_stream(StreamKind kind, const schemas::TraceTokens& tokens,
   stream.start = static_cast<std::int64_t>(stream.bytes.size());
   stream.ends.reserve(tokens.ids.size());
   append_ids(kind, tokens.ids, vocabulary, stream.bytes, &stream.ends);
+  return stream;
+}
+
+Stream build_recorded_stream(std::string_view what, std::span<const float> numbers, std::size_t tokens) {
+  constexpr double kLargestHalf = 65504;
+  if (numbers.size() != tokens) {
+    throw Error(ErrorCode::kInput, fmt::format("the {} of its tokens is not recorded", what));
+  }
+  Stream stream;
+  stream.ends.reserve(numbers.size());
+  for (const float number : numbers) {
+    if (!(std::abs(number) <= kLargestHalf)) {
+      throw Error(ErrorCode::kInput,
+                  fmt::format("the {} of token {} is {}", what, stream.ends.size() + 1, number));
+    }
+    const auto fixed = std::llround(std::ldexp(static_cast<double>(number), kRecordedFractionBits));
+    append_little_endian(static_cast<std::uint64_t>(fixed), 64, stream.bytes);
+    stream.ends.push_back(static_cast<std::int64_t>(stream.bytes.size()));
+  }
   return stream;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -47,5 +48,15 @@ void append_ids(StreamKind kind, std::span<const schemas::TokenId> ids, const sc
 /// Throws as append_ids does.
 [[nodiscard]] Stream build_stream(StreamKind kind, const schemas::TraceTokens& tokens,
                                   const schemas::Vocabulary& vocabulary);
+
+/// Bits after the point of a recorded number in a stream: all that the store's fp16 has.
+inline constexpr int kRecordedFractionBits = 24;
+
+/// What was recorded of each generated token, `numbers`, as 8 bytes a token: the number times
+/// 2^kRecordedFractionBits, rounded, in two's complement, little-endian. No prompt. `what` is for messages
+/// ("log-probability"). Throws Error(kInput) where `numbers` is empty though there are tokens, and for a
+/// number that fp16 has not, as NaN.
+[[nodiscard]] Stream build_recorded_stream(std::string_view what, std::span<const float> numbers,
+                                           std::size_t tokens);
 
 }  // namespace lil::replay

@@ -7,6 +7,7 @@
 #include <deque>
 #include <exception>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -51,16 +52,25 @@ class Channel {
   bool closed_ = false;
 };
 
-struct LoadedTask {
-  std::size_t index = 0;  // in the plan
-  schemas::TraceTokens tokens;
-  const schemas::Vocabulary* vocabulary = nullptr;
+/// One curve to compute: number `curve` of what task `task` of the plan lacks.
+struct CurveJob {
+  std::size_t task = 0;
+  std::size_t curve = 0;
+  std::shared_ptr<TraceStreams> streams;
 };
 
+struct CurveDone {
+  std::size_t task = 0;
+  std::size_t curve = 0;
+  std::optional<ReplayedCurve> result;  // neither of both: the sweep was cancelled before
+  std::optional<std::string> error;
+};
+
+/// A task under way, or done before an earlier one: what became of its curves, in the order of the plan.
 struct TaskResult {
-  std::size_t index = 0;
-  std::vector<ReplayedCurve> curves;
-  std::vector<std::string> errors;
+  std::size_t left = 0;
+  std::vector<std::optional<ReplayedCurve>> curves;
+  std::set<std::string> errors;
 };
 
 /// Trouble with one trace, as opposed to trouble with the store.
@@ -72,11 +82,11 @@ class Sweep {
  public:
   Sweep(schemas::Store& store, const SweepPlan& plan, const SweepOptions& options)
       : store_(store), plan_(plan), options_(options), vocabularies_(store) {
-    const auto wanted = std::max<std::size_t>(1, static_cast<std::size_t>(std::max(1, options.threads)));
-    const std::size_t threads = std::min(wanted, std::max<std::size_t>(1, plan.tasks.size()));
-    most_in_flight_ = 2 * threads;
+    const auto wanted = static_cast<std::int64_t>(std::max(1, options.threads));
+    const auto threads = std::min(wanted, std::max<std::int64_t>(1, plan.curves));
+    most_waiting_ = 2 * static_cast<std::size_t>(threads);
     progress_.curves_total = plan.curves;
-    for (std::size_t i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    for (std::int64_t i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });
   }
   ~Sweep() {
     abandoned_ = true;
@@ -87,11 +97,9 @@ class Sweep {
 
   SweepResult run() {
     for (;;) {
-      while (in_flight_ < most_in_flight_ && next_ < plan_.tasks.size() && !cancelled()) load(next_++);
-      if (in_flight_ == 0) break;
-      TaskResult result = *done_.pop();
-      --in_flight_;
-      accept(std::move(result));
+      while (waiting_ < most_waiting_ && next_ < plan_.tasks.size() && !cancelled()) load(next_++);
+      if (waiting_ == 0) break;
+      accept(*done_.pop());
     }
     write_batch();
     result_.cancelled = progress_.curves_done < plan_.curves;
@@ -103,46 +111,57 @@ class Sweep {
 
   void work() {
     Replayer replayer(options_.cpu_now_ns);
-    while (const auto task = todo_.pop()) done_.push(replay_task(replayer, *task));
+    while (auto job = todo_.pop()) done_.push(compute(replayer, *job));
   }
 
-  TaskResult replay_task(Replayer& replayer, const LoadedTask& task) const {
-    TaskResult result{task.index, {}, {}};
-    replayer.start(task.tokens, *task.vocabulary);
-    for (const schemas::CurveId& id : plan_.tasks[task.index].missing) {
-      if (abandoned_ || cancelled()) break;
-      try {
-        result.curves.push_back(replayer.replay(id));
-      } catch (const std::exception& error) {
-        result.errors.push_back(fmt::format("{} on {}: {}", id.signal, id.stream, error.what()));
-      }
+  CurveDone compute(Replayer& replayer, const CurveJob& job) const {
+    CurveDone done{job.task, job.curve, {}, {}};
+    if (abandoned_ || cancelled()) return done;
+    const schemas::CurveId& id = plan_.tasks[job.task].missing[job.curve];
+    try {
+      done.result = replayer.replay(*job.streams, id);
+    } catch (const std::exception& error) {
+      done.error = fmt::format("{} on {}: {}", id.signal, id.stream, error.what());
     }
-    return result;
+    return done;
   }
 
   void load(std::size_t index) {
     const SweepTask& task = plan_.tasks[index];
+    TaskResult& result = results_[index];
+    result.curves.resize(task.missing.size());
     try {
-      LoadedTask loaded{index, schemas::read_tokens(store_, task.trace.key),
-                        &vocabularies_.get(task.trace.tokenizer)};
-      ++in_flight_;
-      todo_.push(std::move(loaded));
+      const auto streams = std::make_shared<TraceStreams>(schemas::read_tokens(store_, task.trace.key),
+                                                          vocabularies_.get(task.trace.tokenizer));
+      result.left = task.missing.size();
+      waiting_ += task.missing.size();
+      for (std::size_t curve = 0; curve < task.missing.size(); ++curve) todo_.push({index, curve, streams});
     } catch (const Error& error) {
       if (!concerns_trace(error)) throw;
-      accept({index, {}, std::vector<std::string>(task.missing.size(), error.what())});
+      result.errors.insert(error.what());
+      progress_.curves_done += static_cast<std::int64_t>(task.missing.size());
+      finish_tasks();
     }
   }
 
-  void accept(TaskResult result) {
-    progress_.curves_done += static_cast<std::int64_t>(result.curves.size() + result.errors.size());
-    for (const ReplayedCurve& curve : result.curves) progress_.bytes_done += curve.bytes;
-    const std::size_t index = result.index;
-    waiting_.emplace(index, std::move(result));
-    for (auto first = waiting_.find(next_to_write_); first != waiting_.end();
-         first = waiting_.find(next_to_write_)) {
+  void accept(CurveDone done) {
+    --waiting_;
+    TaskResult& task = results_.at(done.task);
+    --task.left;
+    if (done.result) progress_.bytes_done += done.result->bytes;
+    if (done.result || done.error) ++progress_.curves_done;
+    if (done.error) task.errors.insert(std::move(*done.error));
+    task.curves[done.curve] = std::move(done.result);
+    finish_tasks();
+  }
+
+  /// Hands over what is done, in the order of the plan.
+  void finish_tasks() {
+    for (auto first = results_.find(next_to_write_); first != results_.end() && first->second.left == 0;
+         first = results_.find(next_to_write_)) {
       batch_curves_ += first->second.curves.size();
-      batch_.push_back(std::move(first->second));
-      waiting_.erase(first);
+      batch_.push_back(std::move(*first));
+      results_.erase(first);
       ++next_to_write_;
     }
     constexpr std::size_t kCurvesPerTransaction = 64;
@@ -153,13 +172,14 @@ class Sweep {
   void write_batch() {
     if (batch_.empty()) return;
     schemas::Transaction transaction(store_);
-    for (const TaskResult& result : batch_) {
-      const schemas::TraceInfo& trace = plan_.tasks[result.index].trace;
-      for (const ReplayedCurve& curve : result.curves) {
-        schemas::put_curve(store_, trace.key, curve.id, curve.curve, curve.cpu_ns);
+    for (const auto& [index, result] : batch_) {
+      const schemas::TraceInfo& trace = plan_.tasks[index].trace;
+      for (const auto& curve : result.curves) {
+        if (!curve) continue;
+        schemas::put_curve(store_, trace.key, curve->id, curve->curve, curve->cpu_ns);
         ++result_.curves_stored;
       }
-      for (const std::string& message : std::set<std::string>(result.errors.begin(), result.errors.end())) {
+      for (const std::string& message : result.errors) {
         result_.failures.push_back(
             {trace.run, trace.problem_id, "replay", fmt::format("trace {}: {}", trace.uid, message)});
         schemas::put_failure(store_, result_.failures.back());
@@ -174,20 +194,20 @@ class Sweep {
   const SweepPlan& plan_;
   const SweepOptions& options_;
 
-  std::size_t next_ = 0;  // task to load
-  std::size_t in_flight_ = 0;
-  std::size_t most_in_flight_ = 0;
+  std::size_t next_ = 0;     // task to load
+  std::size_t waiting_ = 0;  // curves that were handed to the workers and have not come back
+  std::size_t most_waiting_ = 0;
   schemas::Vocabularies vocabularies_;
-  std::map<std::size_t, TaskResult> waiting_;  // done before an earlier task of the plan
+  std::map<std::size_t, TaskResult> results_;  // of tasks that were loaded and not handed over
   std::size_t next_to_write_ = 0;
-  std::vector<TaskResult> batch_;
+  std::vector<std::pair<std::size_t, TaskResult>> batch_;
   std::size_t batch_curves_ = 0;
   SweepProgress progress_;
   SweepResult result_;
 
   std::atomic<bool> abandoned_ = false;
-  Channel<LoadedTask> todo_;
-  Channel<TaskResult> done_;
+  Channel<CurveJob> todo_;
+  Channel<CurveDone> done_;
   std::vector<std::jthread> workers_;  // last: joined before what they use goes
 };
 
@@ -201,41 +221,88 @@ std::int64_t task_tokens(const SweepTask& task) {
   return tokens;
 }
 
+/// A curve that is asked for, and the traces that have it.
+struct WantedCurve {
+  schemas::CurveId id;
+  SignalInput input;
+  std::set<schemas::TraceKey> stored;
+};
+
 /// Without repetitions, in the order of the request; curves of the same stream stand together.
-std::vector<schemas::CurveId> wanted_curves(const SweepRequest& request) {
-  std::vector<schemas::CurveId> ids;
+std::vector<WantedCurve> wanted_curves(const schemas::Store& store, const SweepRequest& request) {
+  std::vector<WantedCurve> curves;
   for (const StreamKind stream : request.streams) {
     for (const std::string& spec : request.signals) {
-      const schemas::CurveId id = curve_id(*make_signal(spec), stream, request.grid_tokens);
-      if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+      const auto signal = make_signal(spec);
+      const schemas::CurveId id = curve_id(*signal, stream, request.grid_tokens);
+      const bool there =
+          std::any_of(curves.begin(), curves.end(), [&](const WantedCurve& curve) { return curve.id == id; });
+      if (!there) curves.push_back({id, signal->input(), schemas::traces_with_curve(store, id)});
     }
   }
-  return ids;
+  return curves;
+}
+
+bool is_recorded(SignalInput input, const schemas::TraceInfo& trace) {
+  switch (input) {
+    case SignalInput::kBytes:
+      return true;
+    case SignalInput::kLogprob:
+      return trace.has_logprob;
+    case SignalInput::kEntropy:
+      return trace.has_entropy;
+  }
+  return false;
+}
+
+/// The selected traces of the shard. They are dealt out by length, so that the shards have like work.
+std::vector<schemas::TraceInfo> traces_of(const schemas::Store& store, const SweepRequest& request) {
+  schemas::TraceFilter filter = request.filter;
+  filter.complete_only = true;
+  auto traces = schemas::list_traces(store, filter);
+  if (request.shard.count == 1) return traces;
+  std::stable_sort(traces.begin(), traces.end(),
+                   [](const auto& a, const auto& b) { return a.tokens > b.tokens; });
+  std::vector<schemas::TraceInfo> mine;
+  for (auto i = static_cast<std::size_t>(request.shard.index); i < traces.size();
+       i += static_cast<std::size_t>(request.shard.count)) {
+    mine.push_back(std::move(traces[i]));
+  }
+  return mine;
+}
+
+void check_request(const SweepRequest& request) {
+  if (request.grid_tokens < 1) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("a grid of every {} tokens; it must be 1 or more", request.grid_tokens));
+  }
+  const Shard& shard = request.shard;
+  if (shard.count < 1 || shard.index < 0 || shard.index >= shard.count) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("shard {}/{}: the first number must be 1 or more and at most the second",
+                            shard.index + 1, shard.count));
+  }
 }
 
 }  // namespace
 
 SweepPlan plan_sweep(const schemas::Store& store, const SweepRequest& request) {
-  if (request.grid_tokens < 1) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("a grid of every {} tokens; it must be 1 or more", request.grid_tokens));
-  }
-  const std::vector<schemas::CurveId> ids = wanted_curves(request);
-  std::vector<std::set<schemas::TraceKey>> stored;
-  stored.reserve(ids.size());
-  for (const schemas::CurveId& id : ids) stored.push_back(schemas::traces_with_curve(store, id));
-
+  check_request(request);
+  const std::vector<WantedCurve> wanted = wanted_curves(store, request);
   SweepPlan plan;
-  schemas::TraceFilter filter = request.filter;
-  filter.complete_only = true;
-  for (schemas::TraceInfo& trace : schemas::list_traces(store, filter)) {
+  for (schemas::TraceInfo& trace : traces_of(store, request)) {
     SweepTask task{std::move(trace), {}};
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (stored[i].count(task.trace.key) == 0) task.missing.push_back(ids[i]);
+    for (const WantedCurve& curve : wanted) {
+      if (curve.stored.count(task.trace.key) != 0) {
+        ++plan.curves_stored;
+      } else if (is_recorded(curve.input, task.trace)) {
+        task.missing.push_back(curve.id);
+      } else {
+        ++plan.not_recorded;
+      }
     }
     ++plan.traces;
     plan.curves += static_cast<std::int64_t>(task.missing.size());
-    plan.curves_stored += static_cast<std::int64_t>(ids.size() - task.missing.size());
     plan.tokens += task_tokens(task);
     if (!task.missing.empty()) plan.tasks.push_back(std::move(task));
   }

@@ -74,6 +74,8 @@ struct TraceInfo {
   std::int64_t tokens = 0;  ///< generated tokens stored, the end-of-sequence token included
   Finish finish = Finish::kPartial;
   bool complete = false;
+  bool has_logprob = false;  ///< log-probabilities were recorded of its tokens
+  bool has_entropy = false;
 };
 
 /// The token stream of a trace. The per-token vectors are empty or as long as `ids`. Log-probability and

@@ -55,6 +55,8 @@ TraceInfo info_from(SQLite::Statement& row) {
   info.tokens = row.getColumn(12).getInt64();
   info.finish = finish_from(row.getColumn(13).getString());
   info.complete = row.getColumn(14).getInt() != 0;
+  info.has_logprob = row.getColumn(16).getInt() != 0;
+  info.has_entropy = row.getColumn(17).getInt() != 0;
   return info;
 }
 
@@ -236,8 +238,10 @@ std::vector<TraceInfo> list_traces(const Store& store, const TraceFilter& filter
   return with_sqlite_errors(store.path(), [&] {
     std::string query =
         "SELECT t.id, t.run_id, t.problem_id, t.uid, r.uid, p.problem_set, p.external_id, p.gold, p.kind, "
-        "r.tokenizer_id, t.repeat, t.prompt_tokens, t.tokens, t.finish, t.complete, r.policy "
-        "FROM trace t JOIN run r ON r.id = t.run_id JOIN problem p ON p.id = t.problem_id WHERE 1";
+        "r.tokenizer_id, t.repeat, t.prompt_tokens, t.tokens, t.finish, t.complete, r.policy, "
+        "t.tokens = 0 OR b.logprob IS NOT NULL, t.tokens = 0 OR b.entropy IS NOT NULL "
+        "FROM trace t JOIN run r ON r.id = t.run_id JOIN problem p ON p.id = t.problem_id "
+        "LEFT JOIN trace_block b ON b.trace_id = t.id AND b.block = 0 WHERE 1";
     if (filter.complete_only) query += " AND t.complete = 1";
     const auto conditions = conditions_of(filter);
     for (const Condition& condition : conditions) {

@@ -4,7 +4,7 @@ build_packages=(
   cmake ninja-build g++ ccache pkg-config
   libsqlitecpp-dev libsqlite3-dev libssl-dev libxxhash-dev libzstd-dev libfmt-dev
   nlohmann-json3-dev rapidjson-dev libpcre2-dev libutf8proc-dev
-  zlib1g-dev liblz4-dev
+  zlib1g-dev liblz4-dev libbrotli-dev liblzma-dev libbz2-dev
   libboost-dev libboost-program-options-dev libboost-iostreams-dev libboost-context-dev
   libhwy-dev
   libtorch-dev libopenblas0-pthread

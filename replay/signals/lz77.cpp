@@ -1,131 +1,24 @@
-#include <array>
-#include <cstddef>
+#include <bit>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "replay/signal.h"
-#include "schemas/error.h"
+#include "replay/signals/suffix_automaton.h"
 #include "schemas/named_spec.h"
 
 namespace lil::replay {
 namespace {
 
-/// The suffix automaton of a text that grows at its end [Blumer et al. 1985]. A state stands for the
-/// substrings that end at the same places; its `link` leads to the longest suffix of them that also ends
-/// elsewhere. At most 2n states and 3n transitions for n bytes. A state holds its first transition, and
-/// most have no other; the rest are chained in an array, but for the root, which has a table. Memory: 20
-/// bytes a state and 12 a further transition, so at most 52 bytes per byte of text (about 40 for prose), and
-/// the vectors' spare room.
-class SuffixAutomaton {
- public:
-  SuffixAutomaton() { clear(); }
+/// Length of the Elias gamma code of x >= 1.
+std::int64_t gamma_bits(std::int64_t x) {
+  return 2 * static_cast<std::int64_t>(std::bit_width(static_cast<std::uint64_t>(x))) - 1;
+}
 
-  void clear() {
-    states_.assign(1, State{});
-    more_.clear();
-    root_.fill(kNone);
-    last_ = kRoot;
-  }
-
-  void append(std::uint8_t byte) {
-    constexpr std::size_t kMostStates = std::size_t{1} << 30;
-    if (states_.size() >= kMostStates) {
-      throw Error(ErrorCode::kInput, "lz77: the stream is too long, its automaton has 2^30 states");
-    }
-    const Index added = add_state(states_[last_].length + 1);
-    Index at = last_;
-    while (at != kNone && find(at, byte) == nullptr) {
-      add_transition(at, byte, added);
-      at = states_[at].link;
-    }
-    states_[added].link = at == kNone ? kRoot : split(at, byte);
-    last_ = added;
-  }
-
-  /// Length of the longest suffix of the text that also ends before the end of the text.
-  [[nodiscard]] std::int64_t repeated_suffix() const {
-    return last_ == kRoot ? 0 : states_[states_[last_].link].length;
-  }
-
- private:
-  using Index = std::uint32_t;
-  static constexpr Index kNone = std::numeric_limits<Index>::max();
-  static constexpr Index kRoot = 0;
-
-  struct Transition {
-    Index target = kNone;
-    Index next = kNone;  // in more_
-    std::uint8_t byte = 0;
-  };
-  struct State {
-    Index length = 0;  // of its longest substring
-    Index link = kNone;
-    Transition first;
-  };
-
-  Index add_state(Index length) {
-    states_.emplace_back().length = length;
-    return static_cast<Index>(states_.size() - 1);
-  }
-
-  /// Where the transition leads, to be read or changed before the next addition; nullptr if there is none.
-  Index* find(Index state, std::uint8_t byte) {
-    if (state == kRoot) return root_[byte] == kNone ? nullptr : &root_[byte];
-    Transition* transition = &states_[state].first;
-    if (transition->target == kNone) return nullptr;
-    while (transition->byte != byte) {
-      if (transition->next == kNone) return nullptr;
-      transition = &more_[transition->next];
-    }
-    return &transition->target;
-  }
-
-  void add_transition(Index state, std::uint8_t byte, Index target) {
-    if (state == kRoot) {
-      root_[byte] = target;
-      return;
-    }
-    Transition& first = states_[state].first;
-    if (first.target == kNone) {
-      first = {target, kNone, byte};
-      return;
-    }
-    more_.push_back({target, first.next, byte});
-    first.next = static_cast<Index>(more_.size() - 1);
-  }
-
-  /// The state for the longest substring of `at` followed by `byte`; made out of a longer one if need be.
-  Index split(Index at, std::uint8_t byte) {
-    const Index whole = *find(at, byte);
-    if (states_[whole].length == states_[at].length + 1) return whole;
-    const Index part = add_state(states_[at].length + 1);
-    copy_transitions(whole, part);
-    states_[part].link = states_[whole].link;
-    states_[whole].link = part;
-    for (; at != kNone; at = states_[at].link) {
-      Index* target = find(at, byte);
-      if (target == nullptr || *target != whole) break;
-      *target = part;
-    }
-    return part;
-  }
-
-  void copy_transitions(Index from, Index to) {
-    const Transition first = states_[from].first;
-    if (first.target == kNone) return;
-    add_transition(to, first.byte, first.target);
-    for (Index i = first.next; i != kNone; i = more_[i].next)
-      add_transition(to, more_[i].byte, more_[i].target);
-  }
-
-  std::vector<State> states_;
-  std::vector<Transition> more_;
-  std::array<Index, 256> root_{};
-  Index last_ = kRoot;
-};
+/// Bits that tell `choices` >= 1 apart.
+std::int64_t index_bits(std::int64_t choices) {
+  return static_cast<std::int64_t>(std::bit_width(static_cast<std::uint64_t>(choices - 1)));
+}
 
 /// `lz77`: the number of phrases of the greedy parse of the prefix. With x the stream and a phrase starting
 /// at position i, let l be the greatest length for which x[i, i+l) = x[j, j+l) for some j < i; the two may
@@ -134,35 +27,54 @@ class SuffixAutomaton {
 /// counts as one. This is the parse of [Ziv, Lempel 1977] without a bound on window and match, and the
 /// number is the exhaustive complexity of [Lempel, Ziv 1976].
 ///
+/// `lz77(unit=bits)`: the bits that write those phrases down. Each takes the Elias gamma code of l+1,
+/// 2 floor(log2(l+1)) + 1 bits [Elias 1975]; if l > 0, ceil(log2 i) bits for j; and 8 bits for the byte after
+/// the match, which a last phrase that ends with the prefix may lack.
+///
 /// With a byte appended, the open phrase w becomes wc. Some j < i begins wc if and only if wc ends before
 /// the end of the text too, and wc is a suffix of the text: so if and only if it is no longer than the
 /// longest repeated suffix. Amortised O(1) a byte, times the transitions of a state that are looked at.
 class Lz77Signal : public Signal {
  public:
-  explicit Lz77Signal(const schemas::Arguments& arguments) : Signal(arguments.to_string(), "1") {}
+  /// The name leaves out a parameter at its default: `lz77` is older than its parameter.
+  explicit Lz77Signal(const schemas::Arguments& arguments)
+      : Signal(arguments.to_brief_string(), "1"), in_bits_(arguments.text("unit") == "bits") {}
 
   void feed(std::string_view bytes) override {
     for (const char byte : bytes) {
       text_.append(static_cast<std::uint8_t>(byte));
       ++open_phrase_bytes_;
       if (open_phrase_bytes_ > text_.repeated_suffix()) {
-        ++finished_phrases_;
+        finished_ += cost(open_phrase_bytes_ - 1, true);
+        phrase_start_ += open_phrase_bytes_;
         open_phrase_bytes_ = 0;
       }
     }
   }
 
-  std::int64_t value() override { return finished_phrases_ + (open_phrase_bytes_ > 0 ? 1 : 0); }
+  std::int64_t value() override {
+    return finished_ + (open_phrase_bytes_ > 0 ? cost(open_phrase_bytes_, false) : 0);
+  }
 
   void reset() override {
     text_.clear();
-    finished_phrases_ = 0;
+    finished_ = 0;
+    phrase_start_ = 0;
     open_phrase_bytes_ = 0;
   }
 
  private:
+  /// Of the phrase at phrase_start_, in the signal's unit.
+  [[nodiscard]] std::int64_t cost(std::int64_t match_bytes, bool has_extra_byte) const {
+    if (!in_bits_) return 1;
+    const std::int64_t source = match_bytes > 0 ? index_bits(phrase_start_) : 0;
+    return gamma_bits(match_bytes + 1) + source + (has_extra_byte ? 8 : 0);
+  }
+
+  bool in_bits_;
   SuffixAutomaton text_;
-  std::int64_t finished_phrases_ = 0;
+  std::int64_t finished_ = 0;  // of the finished phrases, in the signal's unit
+  std::int64_t phrase_start_ = 0;
   std::int64_t open_phrase_bytes_ = 0;  // all of them part of a match so far
 };
 

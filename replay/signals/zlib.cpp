@@ -9,11 +9,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "replay/deflate/sizer.h"
 #include "replay/signals/deflate.h"
 #include "schemas/error.h"
 
@@ -65,10 +67,19 @@ std::uint64_t safe_piece(std::uint64_t before, std::uint64_t wanted) {
   return too_close ? end - kMinLookahead - before : wanted;
 }
 
-class DeflateSignal : public Signal {
+int level_of(const schemas::Arguments& arguments) {
+  return static_cast<int>(arguments.integer("level"));
+}
+
+std::string version_with_zlib() {
+  return fmt::format("1 (zlib {})", zlibVersion());
+}
+
+/// Feeds zlib without flushing; value() finishes a copy of the stream.
+class CopyingDeflate : public Signal {
  public:
-  DeflateSignal(const schemas::Arguments& arguments, DeflateWrapper wrapper)
-      : Signal(arguments.to_string(), fmt::format("1 (zlib {})", zlibVersion())) {
+  CopyingDeflate(const schemas::Arguments& arguments, DeflateWrapper wrapper)
+      : Signal(arguments.to_string(), version_with_zlib()) {
     constexpr int kWindowBits = 15;
     constexpr int kGzipFormat = 16;
     constexpr int kMemLevel = 8;
@@ -76,11 +87,10 @@ class DeflateSignal : public Signal {
     stream_.zfree = keep_for_next_copy;
     stream_.opaque = &memory_;
     const int bits = kWindowBits + (wrapper == DeflateWrapper::kGzip ? kGzipFormat : 0);
-    check(deflateInit2(&stream_, static_cast<int>(arguments.integer("level")), Z_DEFLATED, bits, kMemLevel,
-                       Z_DEFAULT_STRATEGY));
+    check(deflateInit2(&stream_, level_of(arguments), Z_DEFLATED, bits, kMemLevel, Z_DEFAULT_STRATEGY));
     stream_end_ = memory_.position();
   }
-  ~DeflateSignal() override { deflateEnd(&stream_); }
+  ~CopyingDeflate() override { deflateEnd(&stream_); }
 
   void feed(std::string_view bytes) override {
     held_ += bytes;
@@ -124,7 +134,7 @@ class DeflateSignal : public Signal {
       do {
         stream.next_out = output_.data();
         stream.avail_out = static_cast<uInt>(output_.size());
-        status = deflate(&stream, step_flush);
+        status = ::deflate(&stream, step_flush);
         if (status != Z_STREAM_END && status != Z_BUF_ERROR) check(status);
       } while (stream.avail_out == 0);
       assert(stream.avail_in == 0 && (step_flush != Z_FINISH || status == Z_STREAM_END));
@@ -139,10 +149,78 @@ class DeflateSignal : public Signal {
   std::array<Bytef, 32768> output_{};
 };
 
+/// Sizes the stream without making it.
+class SizedDeflate : public Signal {
+ public:
+  SizedDeflate(const schemas::Arguments& arguments, DeflateWrapper wrapper)
+      : Signal(arguments.to_string(), version_with_zlib()),
+        sizer_(level_of(arguments)),
+        wrapper_bytes_(wrapper == DeflateWrapper::kGzip ? 10 + 8 : 2 + 4) {}
+
+  void feed(std::string_view bytes) override { sizer_.feed(bytes); }
+  std::int64_t value() override { return wrapper_bytes_ + sizer_.size(); }
+  void reset() override { sizer_.reset(); }
+
+ private:
+  deflate::Sizer sizer_;
+  std::int64_t wrapper_bytes_;
+};
+
+/// Letters, the rare ones rarer, and repeats of what came before: short and long matches, two blocks.
+std::string text_to_compare_on() {
+  std::uint32_t state = 1;
+  const auto below = [&state](std::size_t bound) {
+    state = state * 1664525U + 1013904223U;  // [Numerical Recipes]
+    return (state >> 8U) % bound;
+  };
+  std::string text = "deflate";
+  while (text.size() < 60000) {
+    if (below(4) == 0) {
+      const std::size_t from = below(text.size());
+      text += text.substr(from, 3 + below(60));
+    } else {
+      text += static_cast<char>('a' + below(1 + below(60)));
+    }
+  }
+  return text;
+}
+
+/// Whether this zlib is of a version that deflate::Sizer is written for, and gives the same sizes for a
+/// text: what hardware or another library behind zlib's interface does not, whatever version it says.
+bool compare_sizer_with_zlib(int level) {
+  constexpr std::array<std::string_view, 5> kVersions = {"1.2.11", "1.2.12", "1.2.13", "1.3", "1.3.1"};
+  if (std::find(kVersions.begin(), kVersions.end(), zlibVersion()) == kVersions.end()) return false;
+  const std::string text = text_to_compare_on();
+  deflate::Sizer sizer(level);
+  std::vector<Bytef> out(compressBound(text.size()));
+  for (const std::size_t bytes : {text.size() / 50, text.size() / 3, text.size()}) {
+    sizer.reset();
+    sizer.feed(std::string_view(text).substr(0, bytes));
+    uLongf size = out.size();
+    const auto* const in = reinterpret_cast<const Bytef*>(text.data());
+    if (compress2(out.data(), &size, in, bytes, level) != Z_OK) return false;
+    if (sizer.size() + 2 + 4 != static_cast<std::int64_t>(size)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
+bool deflate_is_sized(int level) {
+  static std::array<std::once_flag, 9> compared;
+  static std::array<bool, 9> same;
+  const auto row = static_cast<std::size_t>(level) - 1;
+  std::call_once(compared.at(row), [&] { same.at(row) = compare_sizer_with_zlib(level); });
+  return same.at(row);
+}
+
 std::unique_ptr<Signal> make_deflate(const schemas::Arguments& arguments, DeflateWrapper wrapper) {
-  return std::make_unique<DeflateSignal>(arguments, wrapper);
+  if (!deflate_is_sized(level_of(arguments))) return make_copying_deflate(arguments, wrapper);
+  return std::make_unique<SizedDeflate>(arguments, wrapper);
+}
+
+std::unique_ptr<Signal> make_copying_deflate(const schemas::Arguments& arguments, DeflateWrapper wrapper) {
+  return std::make_unique<CopyingDeflate>(arguments, wrapper);
 }
 
 /// `zlib(level=6)`: see make_deflate.

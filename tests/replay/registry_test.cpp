@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "replay/stop_rules/registry.h"
 #include "schemas/error.h"
@@ -51,7 +52,7 @@ TEST(Registry, AnUnknownSignalListsTheKnownOnes) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kUsage);
-    EXPECT_THAT(error.what(), testing::HasSubstr("unknown signal 'zip'; known are: zlib, gzip, lz4, lz77"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("unknown signal 'zip'; known are: zlib, gzip, lz4, lz4hc,"));
   }
 }
 
@@ -61,6 +62,24 @@ TEST(Registry, LevelsStopAtNine) {
   EXPECT_THROW(static_cast<void>(make_signal("zlib(level=10)")), Error);
   EXPECT_THROW(static_cast<void>(make_signal("zlib(level=0)")), Error);
   EXPECT_THROW(static_cast<void>(make_signal("lz77(window=5)")), Error);
+}
+
+TEST(Registry, ANameThatCurvesAreStoredUnderStays) {
+  EXPECT_EQ(make_signal("lz4")->name(), "lz4");
+  EXPECT_EQ(make_signal("lz77")->name(), "lz77");
+  EXPECT_EQ(make_signal("lz77(unit=phrases)")->name(), "lz77");
+  EXPECT_EQ(make_signal("lz77(unit=bits)")->name(), "lz77(unit=bits)");
+}
+
+TEST(Registry, ALibrarySignalsVersionNamesTheLibrary) {
+  for (const auto& [signal, library] : {std::pair{"lz4hc", "lz4"},
+                                        {"zstd", "zstd"},
+                                        {"brotli", "brotli"},
+                                        {"lzma", "liblzma"},
+                                        {"bzip2", "bzip2"}})
+    EXPECT_THAT(make_signal(signal)->version(),
+                testing::MatchesRegex(std::string("1 .") + library + " [0-9]+.[0-9]+.[0-9]+."))
+        << signal;
 }
 
 }  // namespace

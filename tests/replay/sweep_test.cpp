@@ -7,7 +7,10 @@
 
 #include <atomic>
 #include <map>
+#include <mutex>
+#include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -157,6 +160,59 @@ TEST_F(SweepTest, LargestTracesComeFirst) {
   EXPECT_THAT(order, ElementsAre("large", "middle", "small"));
 }
 
+TEST_F(SweepTest, TheShardsAreThePlanAndOfLikeSize) {
+  Store store = store_with_traces("s.db", 41);
+  SweepRequest request = all_signals();
+  const SweepPlan whole = plan_sweep(store, request);
+  std::set<std::string> seen;
+  request.shard.count = 4;
+  for (request.shard.index = 0; request.shard.index < 4; ++request.shard.index) {
+    const SweepPlan part = plan_sweep(store, request);
+    EXPECT_THAT(static_cast<double>(part.tokens) / static_cast<double>(whole.tokens),
+                testing::DoubleNear(0.25, 0.03));
+    for (const SweepTask& task : part.tasks) EXPECT_TRUE(seen.insert(task.trace.uid).second) << "twice";
+  }
+  EXPECT_EQ(seen.size(), whole.tasks.size());
+
+  request.shard.index = 1;
+  const SweepPlan before = plan_sweep(store, request);
+  request.shard.index = 0;
+  static_cast<void>(run_sweep(store, plan_sweep(store, request), {}));
+  request.shard.index = 1;
+  EXPECT_EQ(plan_sweep(store, request).curves, before.curves) << "what is stored deals nothing anew";
+}
+
+TEST_F(SweepTest, RefusesAShardThatIsNone) {
+  Store store = store_with_traces("s.db", 1);
+  SweepRequest request = all_signals();
+  for (const Shard shard : {Shard{-1, 2}, Shard{2, 2}, Shard{0, 0}}) {
+    request.shard = shard;
+    EXPECT_THROW(static_cast<void>(plan_sweep(store, request)), Error);
+  }
+}
+
+TEST_F(SweepTest, TheCurvesOfOneTraceAreSharedOutAmongWorkers) {
+  Store store = new_store();
+  tests::put_text_trace(store, "only", "1", tests::prose(3000, 1));
+  std::mutex mutex;
+  std::set<std::thread::id> workers;
+  std::atomic<int> first_two = 0;
+  SweepOptions options;
+  options.threads = 2;
+  options.cpu_now_ns = [&] {
+    {
+      const std::lock_guard lock(mutex);
+      if (!workers.insert(std::this_thread::get_id()).second) return std::int64_t{0};
+    }
+    // Neither worker goes on before the other has a curve in hand: one alone would wait for ever.
+    ++first_two;
+    while (first_two < 2) std::this_thread::yield();
+    return std::int64_t{0};
+  };
+  EXPECT_EQ(run_sweep(store, plan_sweep(store, all_signals()), options).curves_stored, 8);
+  EXPECT_THAT(workers, SizeIs(2));
+}
+
 TEST_F(SweepTest, AFailedTraceIsReportedAndTheOthersGoOn) {
   Store store = store_with_traces("s.db", 3);
   put_trace_with_bad_id(store);
@@ -271,8 +327,8 @@ TEST(Replayer, MeasuresTimeWithTheClockItIsGiven) {
   Replayer replayer([&] { return now += 250; });
   const schemas::TraceTokens tokens{{}, {65, 66, 67}, {}, {}, {}};
   const schemas::Vocabulary vocabulary = schemas::Vocabulary::bytes();
-  replayer.start(tokens, vocabulary);
-  const ReplayedCurve curve = replayer.replay(curve_id(*make_signal("lz77"), StreamKind::kText, 1));
+  TraceStreams streams(tokens, vocabulary);
+  const ReplayedCurve curve = replayer.replay(streams, curve_id(*make_signal("lz77"), StreamKind::kText, 1));
   EXPECT_EQ(curve.cpu_ns, 250);
   EXPECT_EQ(curve.bytes, 3);
   EXPECT_THAT(curve.curve.values, ElementsAre(0, 1, 2, 3));
@@ -281,21 +337,18 @@ TEST(Replayer, MeasuresTimeWithTheClockItIsGiven) {
 TEST(Replayer, AnotherTraceIsAnotherStream) {
   Replayer replayer;
   const schemas::Vocabulary vocabulary = schemas::Vocabulary::bytes();
-  const schemas::TraceTokens first{{}, {65, 66}, {}, {}, {}};
-  const schemas::TraceTokens second{{}, {65, 65, 65}, {}, {}, {}};
+  TraceStreams first({{}, {65, 66}, {}, {}, {}}, vocabulary);
+  TraceStreams second({{}, {65, 65, 65}, {}, {}, {}}, vocabulary);
   const auto id = curve_id(*make_signal("lz77"), StreamKind::kText, 1);
-  replayer.start(first, vocabulary);
-  EXPECT_THAT(replayer.replay(id).curve.values, ElementsAre(0, 1, 2));
-  replayer.start(second, vocabulary);
-  EXPECT_THAT(replayer.replay(id).curve.values, ElementsAre(0, 1, 2, 2));
+  EXPECT_THAT(replayer.replay(first, id).curve.values, ElementsAre(0, 1, 2));
+  EXPECT_THAT(replayer.replay(second, id).curve.values, ElementsAre(0, 1, 2, 2));
 }
 
 TEST(Replayer, RefusesASignalOfAnotherVersion) {
   Replayer replayer;
   const schemas::Vocabulary vocabulary = schemas::Vocabulary::bytes();
-  const schemas::TraceTokens tokens;
-  replayer.start(tokens, vocabulary);
-  EXPECT_THROW(static_cast<void>(replayer.replay({"lz77", "0", "text", 1})), Error);
+  TraceStreams streams({}, vocabulary);
+  EXPECT_THROW(static_cast<void>(replayer.replay(streams, {"lz77", "0", "text", 1})), Error);
 }
 
 }  // namespace
