@@ -11,6 +11,7 @@ namespace lil::replay {
 enum class DeflateWrapper {
   kZlib,  ///< 2 bytes before, 4 after (RFC 1950)
   kGzip,  ///< 10 bytes before, 8 after (RFC 1952)
+  kNone,  ///< the deflate stream alone (RFC 1951)
 };
 
 /// The size in bytes of one deflate stream (RFC 1951) of the prefix, finished, in its wrapper: what

@@ -5,6 +5,7 @@
 namespace lil::replay {
 
 std::unique_ptr<Signal> make_zlib(const schemas::Arguments& arguments);
+std::unique_ptr<Signal> make_zlib_raw(const schemas::Arguments& arguments);
 std::unique_ptr<Signal> make_gzip(const schemas::Arguments& arguments);
 std::unique_ptr<Signal> make_lz4(const schemas::Arguments& arguments);
 std::unique_ptr<Signal> make_lz4hc(const schemas::Arguments& arguments);
@@ -37,6 +38,7 @@ Parameter deflate_level() {
 std::vector<SignalRow> deflate_rows() {
   return {
       {"zlib", make_zlib, "bytes after deflate in the zlib format (32 KiB window)", {deflate_level()}},
+      {"zlib_raw", make_zlib_raw, "bytes of the bare deflate stream", {deflate_level()}},
       {"gzip",
        make_gzip,
        "bytes after deflate in the gzip format, header and trailer counted",

@@ -75,19 +75,43 @@ std::string version_with_zlib() {
   return fmt::format("1 (zlib {})", zlibVersion());
 }
 
+/// zlib's way to name a format along with the window.
+int window_bits(DeflateWrapper wrapper) {
+  constexpr int kWindowBits = 15;
+  switch (wrapper) {
+    case DeflateWrapper::kZlib:
+      return kWindowBits;
+    case DeflateWrapper::kGzip:
+      return kWindowBits + 16;
+    case DeflateWrapper::kNone:
+      return -kWindowBits;
+  }
+  return 0;
+}
+
+std::int64_t bytes_around(DeflateWrapper wrapper) {
+  switch (wrapper) {
+    case DeflateWrapper::kZlib:
+      return 2 + 4;
+    case DeflateWrapper::kGzip:
+      return 10 + 8;
+    case DeflateWrapper::kNone:
+      return 0;
+  }
+  return 0;
+}
+
 /// Feeds zlib without flushing; value() finishes a copy of the stream.
 class CopyingDeflate : public Signal {
  public:
   CopyingDeflate(const schemas::Arguments& arguments, DeflateWrapper wrapper)
       : Signal(arguments.to_string(), version_with_zlib()) {
-    constexpr int kWindowBits = 15;
-    constexpr int kGzipFormat = 16;
     constexpr int kMemLevel = 8;
     stream_.zalloc = take_from_memory;
     stream_.zfree = keep_for_next_copy;
     stream_.opaque = &memory_;
-    const int bits = kWindowBits + (wrapper == DeflateWrapper::kGzip ? kGzipFormat : 0);
-    check(deflateInit2(&stream_, level_of(arguments), Z_DEFLATED, bits, kMemLevel, Z_DEFAULT_STRATEGY));
+    check(deflateInit2(&stream_, level_of(arguments), Z_DEFLATED, window_bits(wrapper), kMemLevel,
+                       Z_DEFAULT_STRATEGY));
     stream_end_ = memory_.position();
   }
   ~CopyingDeflate() override { deflateEnd(&stream_); }
@@ -155,7 +179,7 @@ class SizedDeflate : public Signal {
   SizedDeflate(const schemas::Arguments& arguments, DeflateWrapper wrapper)
       : Signal(arguments.to_string(), version_with_zlib()),
         sizer_(level_of(arguments)),
-        wrapper_bytes_(wrapper == DeflateWrapper::kGzip ? 10 + 8 : 2 + 4) {}
+        wrapper_bytes_(bytes_around(wrapper)) {}
 
   void feed(std::string_view bytes) override { sizer_.feed(bytes); }
   std::int64_t value() override { return wrapper_bytes_ + sizer_.size(); }

@@ -67,9 +67,10 @@ std::int64_t zlib_from_scratch(std::string_view prefix, int level) {
   return static_cast<std::int64_t>(size);
 }
 
-std::int64_t gzip_from_scratch(std::string_view prefix, int level) {
+/// `window_bits` names the format too: 15 + 16 is gzip, -15 the bare stream.
+std::int64_t deflate_from_scratch(std::string_view prefix, int level, int window_bits) {
   z_stream stream{};
-  if (deflateInit2(&stream, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+  if (deflateInit2(&stream, level, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
     throw std::runtime_error("deflateInit2");
   }
   std::vector<Bytef> out(deflateBound(&stream, prefix.size()));
@@ -300,7 +301,8 @@ std::int64_t from_scratch(const std::string& signal, std::string_view prefix) {
   static const std::map<std::string, std::function<std::int64_t(std::string_view, int, std::size_t)>> twins =
       {
           {"zlib", [](auto text, int level, auto) { return zlib_from_scratch(text, level); }},
-          {"gzip", [](auto text, int level, auto) { return gzip_from_scratch(text, level); }},
+          {"zlib_raw", [](auto text, int level, auto) { return deflate_from_scratch(text, level, -15); }},
+          {"gzip", [](auto text, int level, auto) { return deflate_from_scratch(text, level, 15 + 16); }},
           {"lz4", [](auto text, int, auto) { return lz4_from_scratch(text); }},
           {"lz4hc", [](auto text, int level, auto) { return lz4hc_from_scratch(text, level); }},
           {"zstd", [](auto text, int level, auto) { return zstd_from_scratch(text, level); }},

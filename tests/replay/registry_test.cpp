@@ -52,7 +52,8 @@ TEST(Registry, AnUnknownSignalListsTheKnownOnes) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kUsage);
-    EXPECT_THAT(error.what(), testing::HasSubstr("unknown signal 'zip'; known are: zlib, gzip, lz4, lz4hc,"));
+    EXPECT_THAT(error.what(),
+                testing::HasSubstr("unknown signal 'zip'; known are: zlib, zlib_raw, gzip, lz4, lz4hc,"));
   }
 }
 
