@@ -16,7 +16,7 @@ namespace lil::kernels {
 struct AppendArgs {
   DType dtype = DType::kFp32;  ///< of keys, values, pools and bounds
   std::int32_t requests = 0;
-  std::int32_t head_dim = 0;     ///< even where rope is given
+  std::int32_t head_dim = 0;     ///< 1 to 512, even where rope is given
   const void* keys = nullptr;    ///< (requests, head_dim), not rotated
   const void* values = nullptr;  ///< (requests, head_dim)
   std::int64_t key_stride = 0;   ///< elements from one request's key to the next

@@ -20,7 +20,8 @@ constexpr std::int64_t splits_of(std::int64_t tokens) {
 ///   s[h, j] = scale * q[h] . k[j];  lse[h] = ln sum_j exp(s[h, j]);  out[h] = sum_j exp(s[h, j] - lse[h])
 ///   v[j]
 /// over the entries j of one split, for the `group` query heads that share the kv head: each byte of K and V
-/// is read once for all of them. merge_states joins the splits.
+/// is read once for all of them (outside the fast paths, `cuda` reads it once for every 8). merge_states
+/// joins the splits.
 ///
 /// Sums are in fp32, in an order that depends on head_dim, dtype, group and the split's entries alone:
 /// neither on other requests nor on their number, nor on strides or slots. A split without entries gets lse =

@@ -17,8 +17,8 @@ constexpr std::int32_t kLinearRows = 16;
 struct LinearArgs {
   DType dtype = DType::kFp32;  ///< of the weights
   std::int32_t rows = 0;       ///< 1 to kLinearRows
-  std::int64_t inputs = 0;
-  std::int64_t outputs = 0;
+  std::int64_t inputs = 0;     ///< 1 or more
+  std::int64_t outputs = 0;    ///< 1 or more
   const void* weights =
       nullptr;  ///< (outputs, inputs), row n at n * weight_stride elements, aligned to its type
   std::int64_t weight_stride = 0;

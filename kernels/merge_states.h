@@ -15,7 +15,7 @@ struct MergeStatesArgs {
   DType dtype = DType::kFp32;  ///< of `out`
   std::int32_t requests = 0;
   std::int32_t group = 0;
-  std::int32_t head_dim = 0;
+  std::int32_t head_dim = 0;           ///< 1 to 512
   std::int64_t states = 0;             ///< of each request
   const float* partial_out = nullptr;  ///< (requests, states, group, head_dim)
   const float* partial_lse = nullptr;  ///< (requests, states, group)

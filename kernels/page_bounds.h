@@ -13,7 +13,7 @@ namespace lil::kernels {
 struct PageBoundsArgs {
   DType dtype = DType::kFp32;  ///< of keys and bounds
   std::int32_t requests = 0;
-  std::int32_t head_dim = 0;
+  std::int32_t head_dim = 0;   ///< 1 to 512
   PageLists lists;             ///< no page is listed twice
   const void* keys = nullptr;  ///< slot s at s * key_slot_stride elements
   std::int64_t key_slot_stride = 0;

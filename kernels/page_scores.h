@@ -16,7 +16,7 @@ struct PageScoresArgs {
   DType dtype = DType::kFp32;  ///< of queries and bounds
   std::int32_t requests = 0;
   std::int32_t group = 0;
-  std::int32_t head_dim = 0;
+  std::int32_t head_dim = 0;      ///< 1 to 512
   const void* queries = nullptr;  ///< (requests, group, head_dim), rotated as the keys were
   std::int64_t query_request_stride = 0;
   std::int64_t query_head_stride = 0;

@@ -14,7 +14,7 @@ namespace lil::kernels {
 struct RotateArgs {
   DType dtype = DType::kFp32;
   std::int32_t requests = 0;
-  std::int32_t head_dim = 0;  ///< even
+  std::int32_t head_dim = 0;  ///< 1 to 512, even
   PageLists lists;            ///< no slot is listed twice
   const void* in = nullptr;   ///< slot s at s * in_stride elements
   void* out = nullptr;        ///< slot s at s * out_stride elements; may be the same memory as `in`

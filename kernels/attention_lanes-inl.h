@@ -1,0 +1,206 @@
+// The fp32 lanes in which the CPU's decode_attention sums, and rows of each type in them, for one of
+// Highway's targets: included once by each target of a .cpp, as Highway has it.
+#if defined(LIL_KERNELS_ATTENTION_LANES_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef LIL_KERNELS_ATTENTION_LANES_INL_H
+#undef LIL_KERNELS_ATTENTION_LANES_INL_H
+#else
+#define LIL_KERNELS_ATTENTION_LANES_INL_H
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+HWY_BEFORE_NAMESPACE();
+namespace lil::kernels::cpu {
+namespace HWY_NAMESPACE {
+namespace attention {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr int kLanes = 16;
+
+using FloatTag = hn::CappedTag<float, kLanes>;
+using FloatVector = hn::Vec<FloatTag>;
+constexpr FloatTag kFloats;
+constexpr int kVectorLanes = static_cast<int>(hn::MaxLanes(FloatTag()));
+constexpr int kVectors = kLanes / kVectorLanes;  ///< that make up 16 lanes
+
+struct Lanes {
+  FloatVector at[kVectors];
+};
+
+HWY_INLINE Lanes broadcast(float value) {
+  Lanes lanes;
+  HWY_UNROLL(16)
+  for (int i = 0; i < kVectors; ++i) lanes.at[i] = hn::Set(kFloats, value);
+  return lanes;
+}
+
+HWY_INLINE Lanes load(const float* from) {
+  Lanes lanes;
+  HWY_UNROLL(16)
+  for (int i = 0; i < kVectors; ++i) lanes.at[i] = hn::LoadU(kFloats, from + i * kVectorLanes);
+  return lanes;
+}
+
+HWY_INLINE void store(const Lanes& lanes, float* to) {
+  HWY_UNROLL(16)
+  for (int i = 0; i < kVectors; ++i) hn::StoreU(lanes.at[i], kFloats, to + i * kVectorLanes);
+}
+
+HWY_INLINE void add_product(const Lanes& a, const Lanes& b, Lanes& sum) {
+  HWY_UNROLL(16)
+  for (int i = 0; i < kVectors; ++i) sum.at[i] = hn::MulAdd(a.at[i], b.at[i], sum.at[i]);
+}
+
+/// The 16 lanes of one sum, folded in halves.
+HWY_INLINE float fold(const Lanes& lanes) {
+  float sums[kLanes];
+  store(lanes, sums);
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
+  }
+  return sums[0];
+}
+
+// ------------------------------------------------------------------------------------- rows of each type
+
+/// Elements of a row that are loaded at once, widened to fp32, in kWidth times 16 lanes.
+template <class Rows>
+struct Unit {
+  Lanes at[Rows::kWidth];
+};
+
+template <class Rows>
+constexpr int kUnitElements = Rows::kWidth* kLanes;
+template <class Rows>
+constexpr int kUnitBytes = Rows::kWidth* kLanes* Rows::kElementBytes;
+
+struct Fp32Rows {
+  static constexpr int kElementBytes = 4;
+  static constexpr int kWidth = 1;
+  template <int kPart>
+  static HWY_INLINE Lanes load_part(const std::byte* from) {
+    return load(reinterpret_cast<const float*>(from));
+  }
+  static HWY_INLINE void store_in_order(const Unit<Fp32Rows>& unit, float* to) { store(unit.at[0], to); }
+};
+
+struct Fp16Rows {
+  static constexpr int kElementBytes = 2;
+  static constexpr int kWidth = 1;
+  template <int kPart>
+  static HWY_INLINE Lanes load_part(const std::byte* from) {
+    const hn::Rebind<hwy::float16_t, FloatTag> halves;
+    const auto* data = reinterpret_cast<const hwy::float16_t*>(from);
+    Lanes lanes;
+    HWY_UNROLL(16)
+    for (int i = 0; i < kVectors; ++i) {
+      lanes.at[i] = hn::PromoteTo(kFloats, hn::LoadU(halves, data + i * kVectorLanes));
+    }
+    return lanes;
+  }
+  static HWY_INLINE void store_in_order(const Unit<Fp16Rows>& unit, float* to) { store(unit.at[0], to); }
+};
+
+/// Pairs of elements are loaded as words: lane l of part 0 holds element 2 l, that of part 1 element 2 l + 1,
+/// so widening takes one instruction.
+struct Bf16Rows {
+  static constexpr int kElementBytes = 2;
+  static constexpr int kWidth = 2;
+  template <int kPart>
+  static HWY_INLINE Lanes load_part(const std::byte* from) {
+    const hn::RebindToUnsigned<FloatTag> words;
+    Lanes lanes;
+    HWY_UNROLL(16)
+    for (int i = 0; i < kVectors; ++i) {
+      const auto pairs = load_words(from + i * kVectorLanes * 4);
+      lanes.at[i] = hn::BitCast(
+          kFloats, kPart == 0 ? hn::ShiftLeft<16>(pairs) : hn::And(pairs, hn::Set(words, 0xffff0000U)));
+    }
+    return lanes;
+  }
+  static HWY_INLINE void store_in_order(const Unit<Bf16Rows>& unit, float* to) {
+    HWY_UNROLL(16)
+    for (int i = 0; i < kVectors; ++i) {
+      hn::StoreInterleaved2(unit.at[0].at[i], unit.at[1].at[i], kFloats, to + 2 * i * kVectorLanes);
+    }
+  }
+
+ private:
+  static HWY_INLINE hn::Vec<hn::RebindToUnsigned<FloatTag>> load_words(const std::byte* from) {
+    const hn::RebindToUnsigned<FloatTag> words;
+#if HWY_TARGET == HWY_SCALAR
+    std::uint32_t word;
+    std::memcpy(&word, from, sizeof(word));
+    return hn::Set(words, word);
+#else
+    const hn::Repartition<std::uint16_t, FloatTag> halves;
+    return hn::BitCast(words, hn::LoadU(halves, reinterpret_cast<const std::uint16_t*>(from)));
+#endif
+  }
+};
+
+template <class Rows>
+HWY_INLINE Unit<Rows> load_unit(const std::byte* from) {
+  Unit<Rows> unit;
+  unit.at[0] = Rows::template load_part<0>(from);
+  if constexpr (Rows::kWidth == 2) unit.at[1] = Rows::template load_part<1>(from);
+  return unit;
+}
+
+/// The last unit of a row that is not a multiple of a unit: what lies behind the row is not read.
+template <class Rows>
+HWY_INLINE Unit<Rows> load_tail(const std::byte* from, int bytes) {
+  alignas(64) std::byte padded[kUnitBytes<Rows>] = {};
+  std::memcpy(padded, from, static_cast<std::size_t>(bytes));
+  return load_unit<Rows>(padded);
+}
+
+template <class Rows>
+HWY_INLINE Unit<Rows> load_sums(const float* from) {
+  Unit<Rows> unit;
+  HWY_UNROLL(2)
+  for (int w = 0; w < Rows::kWidth; ++w) unit.at[w] = load(from + w * kLanes);
+  return unit;
+}
+
+template <class Rows>
+HWY_INLINE void store_sums(const Unit<Rows>& unit, float* to) {
+  HWY_UNROLL(2)
+  for (int w = 0; w < Rows::kWidth; ++w) store(unit.at[w], to + w * kLanes);
+}
+
+// ------------------------------------------------------------------------------------------- softmax
+
+/// e^x for x <= 0 within 2 units in the last place; 0 below -86. NaN stays NaN.
+HWY_INLINE FloatVector exp_of(FloatVector x) {
+  const auto least = hn::Set(kFloats, -86.0F);
+  const auto bounded = hn::Max(least, x);  // NaN where x is: the second operand, if one is NaN
+  const auto log2_e = hn::Set(kFloats, 1.442695041F);
+  const auto whole = hn::Round(hn::Mul(bounded, log2_e));
+  const auto rest = hn::MulSub(bounded, log2_e, whole);
+  // 2^rest for rest in [-1/2, 1/2]: interpolated at the Chebyshev nodes, relative error 2^-28.
+  auto power = hn::Set(kFloats, 0.000154614449F);
+  power = hn::MulAdd(power, rest, hn::Set(kFloats, 0.0013400428F));
+  power = hn::MulAdd(power, rest, hn::Set(kFloats, 0.00961805694F));
+  power = hn::MulAdd(power, rest, hn::Set(kFloats, 0.0555032715F));
+  power = hn::MulAdd(power, rest, hn::Set(kFloats, 0.240226507F));
+  power = hn::MulAdd(power, rest, hn::Set(kFloats, 0.693147182F));
+  power = hn::MulAdd(power, rest, hn::Set(kFloats, 1.0F));
+  const hn::RebindToSigned<FloatTag> integers;
+  const auto exponent = hn::Add(hn::ConvertTo(integers, whole), hn::Set(integers, 127));
+  const auto scaled = hn::Mul(power, hn::BitCast(kFloats, hn::ShiftLeft<23>(exponent)));
+  return hn::IfThenZeroElse(hn::Lt(x, least), scaled);
+}
+
+}  // namespace attention
+}  // namespace HWY_NAMESPACE
+}  // namespace lil::kernels::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif  // toggle

@@ -1,0 +1,71 @@
+// Of the CPU's decode_attention alone: the vector targets that it is compiled for.
+#include <gtest/gtest.h>
+#include <hwy/targets.h>
+
+#include "tests/kernels/attention_runner.h"
+
+namespace lil::tests {
+namespace {
+
+using kernels::DType;
+
+/// Makes kernels run on one of Highway's targets, until the end of the scope.
+class OnlyTarget {
+ public:
+  explicit OnlyTarget(std::int64_t target) { choose(target); }
+  ~OnlyTarget() { choose(0); }
+  OnlyTarget(const OnlyTarget&) = delete;
+  OnlyTarget& operator=(const OnlyTarget&) = delete;
+
+ private:
+  static void choose(std::int64_t targets) {
+    hwy::SetSupportedTargetsForTest(targets);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  }
+};
+
+/// Without fused multiply-add a target cannot have the bits of those that have it.
+bool is_fused(std::int64_t target) {
+  return (target & (HWY_AVX2 | HWY_AVX3 | HWY_NEON)) != 0;
+}
+
+class DecodeAttentionTargets : public KernelTest {};
+LIL_ON_CPU(DecodeAttentionTargets);
+
+TEST_P(DecodeAttentionTargets, AreRightAndTheFusedOnesHaveTheSameBits) {
+  for (const DType dtype : kDTypes) {
+    for (const AttentionShape& shape : {AttentionShape{dtype, 64, 6, 16},
+                                        {dtype, 128, 8, 1},
+                                        {dtype, 80, 5, 7},
+                                        {dtype, 33, 1, 16},
+                                        {dtype, 128, 13, 16}}) {
+      SCOPED_TRACE(testing::Message()
+                   << name_of(dtype) << ", head size " << shape.head_dim << ", group " << shape.group);
+      const std::vector<AttentionRequest> requests = random_requests(shape, {300, 17, 1});
+      std::vector<std::vector<std::uint32_t>> fused;
+      for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+        SCOPED_TRACE(hwy::TargetName(target));
+        const AttentionCall call(device(), shape, requests);
+        {
+          const OnlyTarget only(target);
+          run([&] { return backend().decode_attention(call.args(), stream()); });
+        }
+        std::vector<std::vector<std::uint32_t>> bits;
+        const std::vector<AttentionResult> results = call.results();
+        for (std::size_t r = 0; r < requests.size(); ++r) {
+          expect_exact(shape, requests[r], results[r]);
+          bits.push_back(bits_of(results[r]));
+        }
+        if (is_fused(target)) {
+          fused = fused.empty() ? bits : fused;
+          EXPECT_EQ(bits, fused);
+        } else if (!fused.empty()) {
+          EXPECT_NE(bits, fused) << "the target was not the one that ran";
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lil::tests
