@@ -21,13 +21,13 @@ namespace attention {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr int kLanes = 16;
+constexpr std::int64_t kLanes = 16;
 
 using FloatTag = hn::CappedTag<float, kLanes>;
 using FloatVector = hn::Vec<FloatTag>;
 constexpr FloatTag kFloats;
-constexpr int kVectorLanes = static_cast<int>(hn::MaxLanes(FloatTag()));
-constexpr int kVectors = kLanes / kVectorLanes;  ///< that make up 16 lanes
+constexpr std::int64_t kVectorLanes = static_cast<std::int64_t>(hn::MaxLanes(FloatTag()));
+constexpr std::int64_t kVectors = kLanes / kVectorLanes;  ///< that make up 16 lanes
 
 struct Lanes {
   FloatVector at[kVectors];
@@ -36,33 +36,33 @@ struct Lanes {
 HWY_INLINE Lanes broadcast(float value) {
   Lanes lanes;
   HWY_UNROLL(16)
-  for (int i = 0; i < kVectors; ++i) lanes.at[i] = hn::Set(kFloats, value);
+  for (FloatVector& vector : lanes.at) vector = hn::Set(kFloats, value);
   return lanes;
 }
 
 HWY_INLINE Lanes load(const float* from) {
   Lanes lanes;
   HWY_UNROLL(16)
-  for (int i = 0; i < kVectors; ++i) lanes.at[i] = hn::LoadU(kFloats, from + i * kVectorLanes);
+  for (std::int64_t i = 0; i < kVectors; ++i) lanes.at[i] = hn::LoadU(kFloats, from + i * kVectorLanes);
   return lanes;
 }
 
 HWY_INLINE void store(const Lanes& lanes, float* to) {
   HWY_UNROLL(16)
-  for (int i = 0; i < kVectors; ++i) hn::StoreU(lanes.at[i], kFloats, to + i * kVectorLanes);
+  for (std::int64_t i = 0; i < kVectors; ++i) hn::StoreU(lanes.at[i], kFloats, to + i * kVectorLanes);
 }
 
 HWY_INLINE void add_product(const Lanes& a, const Lanes& b, Lanes& sum) {
   HWY_UNROLL(16)
-  for (int i = 0; i < kVectors; ++i) sum.at[i] = hn::MulAdd(a.at[i], b.at[i], sum.at[i]);
+  for (std::int64_t i = 0; i < kVectors; ++i) sum.at[i] = hn::MulAdd(a.at[i], b.at[i], sum.at[i]);
 }
 
 /// The 16 lanes of one sum, folded in halves.
 HWY_INLINE float fold(const Lanes& lanes) {
   float sums[kLanes];
   store(lanes, sums);
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
+  for (std::int64_t half = kLanes / 2; half > 0; half /= 2) {
+    for (std::int64_t i = 0; i < half; ++i) sums[i] += sums[i + half];
   }
   return sums[0];
 }
@@ -76,14 +76,14 @@ struct Unit {
 };
 
 template <class Rows>
-constexpr int kUnitElements = Rows::kWidth* kLanes;
+constexpr std::int64_t kUnitElements = Rows::kWidth* kLanes;
 template <class Rows>
-constexpr int kUnitBytes = Rows::kWidth* kLanes* Rows::kElementBytes;
+constexpr std::int64_t kUnitBytes = Rows::kWidth* kLanes* Rows::kElementBytes;
 
 struct Fp32Rows {
-  static constexpr int kElementBytes = 4;
-  static constexpr int kWidth = 1;
-  template <int kPart>
+  static constexpr std::int64_t kElementBytes = 4;
+  static constexpr std::int64_t kWidth = 1;
+  template <std::int64_t kPart>
   static HWY_INLINE Lanes load_part(const std::byte* from) {
     return load(reinterpret_cast<const float*>(from));
   }
@@ -91,15 +91,15 @@ struct Fp32Rows {
 };
 
 struct Fp16Rows {
-  static constexpr int kElementBytes = 2;
-  static constexpr int kWidth = 1;
-  template <int kPart>
+  static constexpr std::int64_t kElementBytes = 2;
+  static constexpr std::int64_t kWidth = 1;
+  template <std::int64_t kPart>
   static HWY_INLINE Lanes load_part(const std::byte* from) {
     const hn::Rebind<hwy::float16_t, FloatTag> halves;
     const auto* data = reinterpret_cast<const hwy::float16_t*>(from);
     Lanes lanes;
     HWY_UNROLL(16)
-    for (int i = 0; i < kVectors; ++i) {
+    for (std::int64_t i = 0; i < kVectors; ++i) {
       lanes.at[i] = hn::PromoteTo(kFloats, hn::LoadU(halves, data + i * kVectorLanes));
     }
     return lanes;
@@ -110,14 +110,14 @@ struct Fp16Rows {
 /// Pairs of elements are loaded as words: lane l of part 0 holds element 2 l, that of part 1 element 2 l + 1,
 /// so widening takes one instruction.
 struct Bf16Rows {
-  static constexpr int kElementBytes = 2;
-  static constexpr int kWidth = 2;
-  template <int kPart>
+  static constexpr std::int64_t kElementBytes = 2;
+  static constexpr std::int64_t kWidth = 2;
+  template <std::int64_t kPart>
   static HWY_INLINE Lanes load_part(const std::byte* from) {
     const hn::RebindToUnsigned<FloatTag> words;
     Lanes lanes;
     HWY_UNROLL(16)
-    for (int i = 0; i < kVectors; ++i) {
+    for (std::int64_t i = 0; i < kVectors; ++i) {
       const auto pairs = load_words(from + i * kVectorLanes * 4);
       lanes.at[i] = hn::BitCast(
           kFloats, kPart == 0 ? hn::ShiftLeft<16>(pairs) : hn::And(pairs, hn::Set(words, 0xffff0000U)));
@@ -126,7 +126,7 @@ struct Bf16Rows {
   }
   static HWY_INLINE void store_in_order(const Unit<Bf16Rows>& unit, float* to) {
     HWY_UNROLL(16)
-    for (int i = 0; i < kVectors; ++i) {
+    for (std::int64_t i = 0; i < kVectors; ++i) {
       hn::StoreInterleaved2(unit.at[0].at[i], unit.at[1].at[i], kFloats, to + 2 * i * kVectorLanes);
     }
   }
@@ -155,7 +155,7 @@ HWY_INLINE Unit<Rows> load_unit(const std::byte* from) {
 
 /// The last unit of a row that is not a multiple of a unit: what lies behind the row is not read.
 template <class Rows>
-HWY_INLINE Unit<Rows> load_tail(const std::byte* from, int bytes) {
+HWY_INLINE Unit<Rows> load_tail(const std::byte* from, std::int64_t bytes) {
   alignas(64) std::byte padded[kUnitBytes<Rows>] = {};
   std::memcpy(padded, from, static_cast<std::size_t>(bytes));
   return load_unit<Rows>(padded);
@@ -165,14 +165,14 @@ template <class Rows>
 HWY_INLINE Unit<Rows> load_sums(const float* from) {
   Unit<Rows> unit;
   HWY_UNROLL(2)
-  for (int w = 0; w < Rows::kWidth; ++w) unit.at[w] = load(from + w * kLanes);
+  for (std::int64_t w = 0; w < Rows::kWidth; ++w) unit.at[w] = load(from + w * kLanes);
   return unit;
 }
 
 template <class Rows>
 HWY_INLINE void store_sums(const Unit<Rows>& unit, float* to) {
   HWY_UNROLL(2)
-  for (int w = 0; w < Rows::kWidth; ++w) store(unit.at[w], to + w * kLanes);
+  for (std::int64_t w = 0; w < Rows::kWidth; ++w) store(unit.at[w], to + w * kLanes);
 }
 
 // ------------------------------------------------------------------------------------------- softmax

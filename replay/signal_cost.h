@@ -30,7 +30,7 @@ struct CostRequest {
 };
 
 /// Times `signal` on a stream: the best of three passes for feeding, the median of the nine checks up to
-/// each length, the best of three for measuring afresh. `now_ns` reads a clock that only goes forward.
+/// each length, the best of three for measuring afresh. `now_ns` reads the CPU time of the calling thread.
 [[nodiscard]] SignalCost measure_cost(Signal& signal, const Stream& stream, const CostRequest& request,
                                       const std::function<std::int64_t()>& now_ns);
 

@@ -52,6 +52,7 @@ inline std::vector<AttentionRequest> random_requests(const AttentionShape& shape
                                                      const std::vector<std::int64_t>& tokens) {
   Random random(11);
   std::vector<AttentionRequest> requests;
+  requests.reserve(tokens.size());
   for (const std::int64_t count : tokens) {
     requests.push_back(random_request(shape, count, random));
   }

@@ -93,7 +93,7 @@ class AttentionCall {
     const std::vector<float> out = out_.read();
     const std::vector<float> lse = lse_.read();
     const std::vector<float> logits = logits_.read();
-    const std::int64_t split_out = shape_.group * shape_.head_dim;
+    const std::int64_t split_out = std::int64_t{shape_.group} * shape_.head_dim;
     std::vector<AttentionResult> results;
     std::int64_t written_out = 0;
     std::int64_t written_logits = 0;
@@ -122,6 +122,7 @@ class AttentionCall {
  private:
   static std::vector<std::int64_t> tokens_of(const std::vector<AttentionRequest>& requests) {
     std::vector<std::int64_t> tokens;
+    tokens.reserve(requests.size());
     for (const AttentionRequest& request : requests) {
       tokens.push_back(request.tokens);
     }
@@ -180,15 +181,14 @@ class AttentionCall {
 inline void expect_exact(const AttentionShape& shape, const AttentionRequest& request,
                          const AttentionResult& result) {
   const Tolerance tolerance = tolerance_of(kernels::DType::kFp32);
+  const std::int64_t split_out = std::int64_t{shape.group} * shape.head_dim;
   for (std::int64_t split = 0; split < result.splits; ++split) {
     SCOPED_TRACE(testing::Message() << "split " << split);
     const std::int64_t first = split * kernels::kSplitTokens;
     const std::int64_t count = std::min(kernels::kSplitTokens, request.tokens - first);
     const ExactAttention exact = exact_attention(shape, request, first, count);
     expect_close(kLseTolerance, part(result.lse, split * shape.group, shape.group), exact.lse);
-    expect_close(tolerance,
-                 part(result.out, split * shape.group * shape.head_dim, shape.group * shape.head_dim),
-                 exact.out);
+    expect_close(tolerance, part(result.out, split * split_out, split_out), exact.out);
     for (std::int64_t head = 0; head < shape.group && !result.logits.empty(); ++head) {
       expect_close(tolerance, part(result.logits, head * request.tokens + first, count),
                    part(exact.logits, head * count, count));

@@ -220,7 +220,7 @@ TEST_P(DecodeAttention, SmallEvictedSlotsAreNotRead) {
   }
   const DeviceArray<std::int32_t> device_pages(device(), "pages", pages);
   const DeviceArray<std::int32_t> tokens(device(), "tokens", just(20));
-  const DeviceArray<float> out(device(), "out", 2 * 64);
+  const DeviceArray<float> out(device(), "out", 128);
   const DeviceArray<float> lse(device(), "lse", 2);
   kernels::DecodeAttentionArgs args = call.args();
   args.lists = {device_pages.data(), 20, tokens.data(), 20, 1};
@@ -234,13 +234,14 @@ TEST_P(DecodeAttention, SmallEvictedSlotsAreNotRead) {
 }
 
 TEST_P(DecodeAttention, SmallSplitsJoinToTheWholeList) {
+  constexpr std::int64_t kOut = 192;  // of 3 heads
   for (const DType dtype : kDTypes) {
     SCOPED_TRACE(name_of(dtype));
     const AttentionShape shape{dtype, 64, 3, 16};
     const std::vector<AttentionRequest> requests = random_requests(shape, {300, 0, 40});
     const AttentionCall call(device(), shape, requests);
-    const DeviceTensor out(device(), "out", dtype, 3 * 3 * 64);
-    const DeviceArray<float> lse(device(), "lse", 3 * 3);
+    const DeviceTensor out(device(), "out", dtype, 3 * kOut);
+    const DeviceArray<float> lse(device(), "lse", 9);
     const kernels::MergeStatesArgs merge{.dtype = dtype,
                                          .requests = 3,
                                          .group = 3,
@@ -249,7 +250,7 @@ TEST_P(DecodeAttention, SmallSplitsJoinToTheWholeList) {
                                          .partial_out = call.args().partial_out,
                                          .partial_lse = call.args().partial_lse,
                                          .out = out.data(),
-                                         .out_request_stride = 3 * 64,
+                                         .out_request_stride = kOut,
                                          .out_head_stride = 64,
                                          .lse = lse.data()};
     run_and_repeat([&] {
@@ -258,7 +259,7 @@ TEST_P(DecodeAttention, SmallSplitsJoinToTheWholeList) {
     });
     for (std::int64_t r = 0; r < 3; ++r) {
       const ExactAttention exact = exact_attention(shape, requests[r], 0, requests[r].tokens);
-      expect_close(dtype, part(out.read(), r * 3 * 64, 3 * 64), exact.out);
+      expect_close(dtype, part(out.read(), r * kOut, kOut), exact.out);
       expect_close(kLseTolerance, part(lse.read(), r * 3, 3), exact.lse);
     }
   }

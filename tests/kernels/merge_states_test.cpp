@@ -70,7 +70,7 @@ States with_empty(const Shape& shape, const States& states, const std::vector<st
     }
     if (i < states.count) {
       const std::vector<float> lse = part(states.lse, i * shape.group, shape.group);
-      const std::int64_t size = shape.group * shape.head_dim;
+      const std::int64_t size = std::int64_t{shape.group} * shape.head_dim;
       const std::vector<float> out = part(states.out, i * size, size);
       spread.lse.insert(spread.lse.end(), lse.begin(), lse.end());
       spread.out.insert(spread.out.end(), out.begin(), out.end());

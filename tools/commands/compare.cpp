@@ -71,11 +71,11 @@ Table cost_table(const CommandLine& line, const schemas::Store& store, const rep
   fmt::print(stderr, "{} tokens, {} bytes of {}\n", stream.tokens(), stream.bytes.size(),
              line.text("stream"));
   Table table = empty_table(request);
-  add_cost(table, "memcpy", "", replay::measure_copying(stream, request, steady_ns));
+  add_cost(table, "memcpy", "", replay::measure_copying(stream, request, thread_cpu_ns));
   for (const std::string& spec : signal_names(line)) {
     const auto signal = replay::make_signal(spec);
     add_cost(table, signal->name(), signal->version(),
-             replay::measure_cost(*signal, stream, request, steady_ns));
+             replay::measure_cost(*signal, stream, request, thread_cpu_ns));
   }
   return table;
 }
