@@ -52,7 +52,7 @@ bool rows_at_packs(const DecodeAttentionArgs& args) {
 /// Lanes of a team: a power of two that holds a row's packs, at most a warp.
 int team_lanes(const DecodeAttentionArgs& args) {
   int lanes = 1;
-  while (lanes < attention::kWarpLanes && lanes * 16 < args.head_dim * bytes_of(args.dtype)) {
+  while (lanes < attention::kWarpLanes && std::int64_t{16} * lanes < args.head_dim * bytes_of(args.dtype)) {
     lanes *= 2;
   }
   return lanes;

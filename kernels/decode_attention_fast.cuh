@@ -73,7 +73,7 @@ __device__ void load_queries(const DecodeAttentionArgs& args, std::int64_t reque
   for (int head = 0; head < kGroup; ++head) {
     const std::int64_t begin = request * args.query_request_stride + head * args.query_head_stride;
     const std::int64_t word = begin * sizeof(T) / sizeof(std::uint32_t);
-    widen<T>(data.load_pack<4>(word + lane * 4), queries[head]);
+    widen<T>(data.load_pack<4>(word + std::int64_t{4} * lane), queries[head]);
   }
 }
 
@@ -282,8 +282,8 @@ __device__ void write_out(const DecodeAttentionArgs& args, const Split& split, P
       }
     }
 #pragma unroll
-    for (int c = 0; c < 4; ++c) {
-      joined.at[c] *= inverse;
+    for (float& channel : joined.at) {
+      channel *= inverse;
     }
     out.template store_pack<4>((split.state * kQuads + i) * 4, joined);
   }

@@ -28,7 +28,7 @@ __global__ void page_bounds_kernel(PageBoundsArgs args) {
     const std::int64_t left = tokens - i * page_size;
     const std::int64_t entries = left < page_size ? left : page_size;
     for (int part = teams.part(); part < parts; part += teams.step()) {
-      const std::int64_t first = page * page_size * args.key_slot_stride + part * kWidth;
+      const std::int64_t first = page * page_size * args.key_slot_stride + std::int64_t{part} * kWidth;
       auto low = load_wide<kWidth>(keys, first);
       auto high = low;
       for (std::int64_t entry = 1; entry < entries; ++entry) {
@@ -38,8 +38,8 @@ __global__ void page_bounds_kernel(PageBoundsArgs args) {
           high.at[j] = to_float(key.at[j]) > to_float(high.at[j]) ? key.at[j] : high.at[j];
         }
       }
-      store_wide<kWidth>(lows, page * args.head_dim + part * kWidth, low);
-      store_wide<kWidth>(highs, page * args.head_dim + part * kWidth, high);
+      store_wide<kWidth>(lows, page * args.head_dim + std::int64_t{part} * kWidth, low);
+      store_wide<kWidth>(highs, page * args.head_dim + std::int64_t{part} * kWidth, high);
     }
   }
 }
