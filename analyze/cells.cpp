@@ -161,6 +161,19 @@ void add_once(std::vector<std::string>& names, const std::string& name) {
   if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
 }
 
+/// Those that some trace of the group has: another run may have been replayed with other signals.
+std::vector<CurveId> curves_of(const schemas::Store& store, const Group& group,
+                               const std::vector<CurveId>& stored) {
+  std::vector<CurveId> curves;
+  for (const CurveId& id : stored) {
+    const auto traces = schemas::traces_with_curve(store, id);
+    const bool has = std::any_of(group.traces.begin(), group.traces.end(),
+                                 [&](const GradedTrace& trace) { return traces.count(trace.info.key) != 0; });
+    if (has) curves.push_back(id);
+  }
+  return curves;
+}
+
 /// Signals and streams as asked for; where nothing is asked, as stored.
 std::vector<Measure> choose_measures(const schemas::Store& store, const CellRequest& request,
                                      const std::vector<CurveId>& stored) {
@@ -388,9 +401,10 @@ std::vector<Cell> analyze_cells(const schemas::Store& store, const CellRequest& 
   const bool any_signal =
       std::any_of(rules.begin(), rules.end(), [](const Rule& rule) { return reads_signal(*rule); });
   const std::vector<Group> groups = load_groups(store, request, stored);
-  const auto measures = any_signal ? choose_measures(store, request, stored) : std::vector<Measure>{};
   std::vector<Cell> cells;
   for (const Group& group : groups) {
+    const auto measures = any_signal ? choose_measures(store, request, curves_of(store, group, stored))
+                                     : std::vector<Measure>{};
     auto of_group = GroupCells(store, request, stored, group).compute(rules, measures);
     std::move(of_group.begin(), of_group.end(), std::back_inserter(cells));
   }

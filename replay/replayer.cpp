@@ -42,12 +42,15 @@ Replayer::Replayer(std::function<std::int64_t()> cpu_now_ns) : cpu_now_ns_(std::
   if (!cpu_now_ns_) cpu_now_ns_ = [] { return std::int64_t{0}; };
 }
 
-ReplayedCurve Replayer::replay(TraceStreams& trace, const schemas::CurveId& id) {
+std::optional<ReplayedCurve> Replayer::replay(TraceStreams& trace, const schemas::CurveId& id,
+                                              const std::atomic<bool>* cancelled) {
   Signal& signal = signal_for(id);
   const Stream& stream = trace.get(signal, stream_from(id.stream));
   const std::int64_t start_ns = cpu_now_ns_();
-  schemas::Curve curve = compute_curve(signal, stream, id.grid_tokens);
-  return {id, std::move(curve), cpu_now_ns_() - start_ns, static_cast<std::int64_t>(stream.bytes.size())};
+  auto curve = compute_curve_unless(cancelled, signal, stream, id.grid_tokens);
+  if (!curve) return std::nullopt;
+  return ReplayedCurve{id, std::move(*curve), cpu_now_ns_() - start_ns,
+                       static_cast<std::int64_t>(stream.bytes.size())};
 }
 
 Signal& Replayer::signal_for(const schemas::CurveId& id) {

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -54,8 +56,10 @@ class Replayer {
   explicit Replayer(std::function<std::int64_t()> cpu_now_ns = {});
 
   /// A curve of a trace. Throws Error: kUsage for an unknown signal, stream or grid, and where this program
-  /// has the signal in another version; kInput as TraceStreams does.
-  [[nodiscard]] ReplayedCurve replay(TraceStreams& trace, const schemas::CurveId& id);
+  /// has the signal in another version; kInput as TraceStreams does. Nothing where `cancelled`, which may be
+  /// null, turned true on the way.
+  [[nodiscard]] std::optional<ReplayedCurve> replay(TraceStreams& trace, const schemas::CurveId& id,
+                                                    const std::atomic<bool>* cancelled = nullptr);
 
  private:
   Signal& signal_for(const schemas::CurveId& id);

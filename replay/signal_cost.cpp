@@ -41,6 +41,7 @@ double feed_rate(Signal& signal, const Stream& stream, const Clock& now_ns) {
     signal.reset();
     signal.feed(prefix(stream, 0));
     feed_tokens(signal, stream, 0, stream.tokens());
+    static_cast<void>(signal.value());  // some put their work off until they are asked
   });
   return static_cast<double>(stream.bytes.size()) / std::max(us, 1e-3);
 }
@@ -49,14 +50,16 @@ double feed_rate(Signal& signal, const Stream& stream, const Clock& now_ns) {
 double check_us(Signal& signal, const Stream& stream, std::int64_t tokens, std::int64_t every,
                 const Clock& now_ns) {
   std::vector<double> times;
-  const std::int64_t first = std::max<std::int64_t>(0, tokens - kChecks * every);
+  const std::int64_t checks = std::min(kChecks, tokens / every);
+  std::int64_t token = tokens - checks * every;
   signal.reset();
-  signal.feed(prefix(stream, first));
-  for (std::int64_t token = first; token + every <= tokens; token += every) {
-    feed_tokens(signal, stream, token, token + every);
+  signal.feed(prefix(stream, token));
+  do {
+    const std::int64_t next = std::min(tokens, token + every);
+    feed_tokens(signal, stream, token, next);
+    token = next;
     times.push_back(timed_us(now_ns, [&] { static_cast<void>(signal.value()); }));
-  }
-  if (times.empty()) return timed_us(now_ns, [&] { static_cast<void>(signal.value()); });
+  } while (token < tokens);
   const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
   std::nth_element(times.begin(), middle, times.end());
   return *middle;

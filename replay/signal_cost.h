@@ -20,7 +20,7 @@ struct CheckCost {
 };
 
 struct SignalCost {
-  double feed_mb_per_s = 0;  ///< of feeding the whole stream token by token, without looking
+  double feed_mb_per_s = 0;  ///< of feeding the whole stream token by token and looking once, at its end
   std::vector<CheckCost> checks;
 };
 

@@ -119,7 +119,7 @@ class Sweep {
     if (abandoned_ || cancelled()) return done;
     const schemas::CurveId& id = plan_.tasks[job.task].missing[job.curve];
     try {
-      done.result = replayer.replay(*job.streams, id);
+      done.result = replayer.replay(*job.streams, id, options_.cancelled);
     } catch (const std::exception& error) {
       done.error = fmt::format("{} on {}: {}", id.signal, id.stream, error.what());
     }
@@ -149,7 +149,7 @@ class Sweep {
     TaskResult& task = results_.at(done.task);
     --task.left;
     if (done.result) progress_.bytes_done += done.result->bytes;
-    if (done.result || done.error) ++progress_.curves_done;
+    if (done.result || done.error) ++progress_.curves_done;  // else it was cancelled
     if (done.error) task.errors.insert(std::move(*done.error));
     task.curves[done.curve] = std::move(done.result);
     finish_tasks();
@@ -160,12 +160,14 @@ class Sweep {
     for (auto first = results_.find(next_to_write_); first != results_.end() && first->second.left == 0;
          first = results_.find(next_to_write_)) {
       batch_curves_ += first->second.curves.size();
+      for (const auto& curve : first->second.curves) batch_cpu_ns_ += curve ? curve->cpu_ns : 0;
       batch_.push_back(std::move(*first));
       results_.erase(first);
       ++next_to_write_;
     }
     constexpr std::size_t kCurvesPerTransaction = 64;
-    if (batch_curves_ >= kCurvesPerTransaction) write_batch();
+    constexpr std::int64_t kCpuPerTransactionNs = 1'000'000'000;  // of work that a kill may cost
+    if (batch_curves_ >= kCurvesPerTransaction || batch_cpu_ns_ >= kCpuPerTransactionNs) write_batch();
     if (options_.progress) options_.progress(progress_);
   }
 
@@ -188,6 +190,7 @@ class Sweep {
     transaction.commit();
     batch_.clear();
     batch_curves_ = 0;
+    batch_cpu_ns_ = 0;
   }
 
   schemas::Store& store_;
@@ -202,6 +205,7 @@ class Sweep {
   std::size_t next_to_write_ = 0;
   std::vector<std::pair<std::size_t, TaskResult>> batch_;
   std::size_t batch_curves_ = 0;
+  std::int64_t batch_cpu_ns_ = 0;
   SweepProgress progress_;
   SweepResult result_;
 
@@ -255,18 +259,19 @@ bool is_recorded(SignalInput input, const schemas::TraceInfo& trace) {
   return false;
 }
 
-/// The selected traces of the shard. They are dealt out by length, so that the shards have like work.
-std::vector<schemas::TraceInfo> traces_of(const schemas::Store& store, const SweepRequest& request) {
-  schemas::TraceFilter filter = request.filter;
-  filter.complete_only = true;
-  auto traces = schemas::list_traces(store, filter);
+/// Those of the shard among the selected traces. They are dealt out by length, so that the shards have like
+/// work.
+std::vector<schemas::TraceInfo> traces_of(std::vector<schemas::TraceInfo> traces,
+                                          const SweepRequest& request) {
   if (request.shard.count == 1) return traces;
   std::stable_sort(traces.begin(), traces.end(),
                    [](const auto& a, const auto& b) { return a.tokens > b.tokens; });
   std::vector<schemas::TraceInfo> mine;
-  for (auto i = static_cast<std::size_t>(request.shard.index); i < traces.size();
-       i += static_cast<std::size_t>(request.shard.count)) {
-    mine.push_back(std::move(traces[i]));
+  const auto count = static_cast<std::size_t>(request.shard.count);
+  for (std::size_t i = 0; i < traces.size(); ++i) {
+    const std::size_t round_trip = i % (2 * count);  // to and fro: the one that dealt last deals first
+    const std::size_t shard = std::min(round_trip, 2 * count - 1 - round_trip);
+    if (shard == static_cast<std::size_t>(request.shard.index)) mine.push_back(std::move(traces[i]));
   }
   return mine;
 }
@@ -289,8 +294,12 @@ void check_request(const SweepRequest& request) {
 SweepPlan plan_sweep(const schemas::Store& store, const SweepRequest& request) {
   check_request(request);
   const std::vector<WantedCurve> wanted = wanted_curves(store, request);
+  schemas::TraceFilter filter = request.filter;
+  filter.complete_only = true;
+  auto selected = schemas::list_traces(store, filter);
   SweepPlan plan;
-  for (schemas::TraceInfo& trace : traces_of(store, request)) {
+  plan.selected = static_cast<std::int64_t>(selected.size());
+  for (schemas::TraceInfo& trace : traces_of(std::move(selected), request)) {
     SweepTask task{std::move(trace), {}};
     for (const WantedCurve& curve : wanted) {
       if (curve.stored.count(task.trace.key) != 0) {

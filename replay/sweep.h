@@ -41,7 +41,8 @@ struct SweepTask {
 /// What a sweep will do; nothing is read of the traces' tokens for it.
 struct SweepPlan {
   std::vector<SweepTask> tasks;    ///< most tokens to replay first; ties in the order of the store
-  std::int64_t traces = 0;         ///< that the filter and the shard select
+  std::int64_t selected = 0;       ///< traces that the filter selects, of all shards
+  std::int64_t traces = 0;         ///< of this shard
   std::int64_t curves = 0;         ///< to compute
   std::int64_t curves_stored = 0;  ///< there already
   std::int64_t not_recorded = 0;   ///< curves left out: what their signal reads was not recorded of the trace
@@ -65,8 +66,8 @@ struct SweepOptions {
   std::function<std::int64_t()> cpu_now_ns{};
   /// Called by the thread that runs the sweep, once a curve.
   std::function<void(const SweepProgress&)> progress{};
-  /// Looked at before every curve. Where it turns true, what is computed is stored and the sweep ends. May
-  /// be set by a signal handler.
+  /// Looked at before every grid point. Where it turns true, the curves that are whole are stored and the
+  /// sweep ends. May be set by a signal handler.
   const std::atomic<bool>* cancelled = nullptr;
 };
 
@@ -79,7 +80,8 @@ struct SweepResult {
 
 /// Carries out a plan. Workers compute, a curve at a time, largest traces first; the calling thread alone
 /// uses the store. A trace is loaded when fewer than two curves wait for each worker, and let go with its
-/// last curve. Curves are written some dozens to a transaction and in the order of the plan, so the store's
+/// last curve. Curves are written some dozens, or what a second of CPU time made, to a
+/// transaction and in the order of the plan, so the store's
 /// content depends on the number of threads in nothing but CPU times. A trace that fails is stored as a
 /// failure of stage `replay`, and the sweep goes on. Throws Error where the store itself cannot be read or
 /// written; what is committed stays.

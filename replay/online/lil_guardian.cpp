@@ -88,10 +88,15 @@ void lil_guardian_free(lil_guardian* guardian) {
 }
 
 const char* lil_guardian_spec(const lil_guardian* guardian) {
-  return guardian->text.c_str();
+  return guardian == nullptr ? "" : guardian->text.c_str();
 }
 
 lil_decision lil_guardian_start(lil_guardian* guardian, const void* prompt, size_t prompt_bytes) {
+  if (guardian == nullptr) return LIL_ERROR;
+  if (prompt == nullptr && prompt_bytes > 0) return fail(*guardian, "the prompt is NULL and has bytes");
+  if (guardian->stream == StreamKind::kPromptIds32 && prompt_bytes % sizeof(int32_t) != 0) {
+    return fail(*guardian, "the prompt of a stream of ids is 4 bytes an id");
+  }
   try {
     guardian->guardian.start(has_prompt(guardian->stream) ? view_of(prompt, prompt_bytes)
                                                           : std::string_view());
@@ -105,6 +110,8 @@ lil_decision lil_guardian_start(lil_guardian* guardian, const void* prompt, size
 }
 
 lil_decision lil_guardian_push(lil_guardian* guardian, const void* bytes, size_t count) {
+  if (guardian == nullptr) return LIL_ERROR;
+  if (bytes == nullptr && count > 0) return fail(*guardian, "the token is NULL and has bytes");
   if (takes_ids(guardian->stream)) {
     return fail(*guardian, "this guardian watches token ids: push them with lil_guardian_push_id");
   }
@@ -112,6 +119,7 @@ lil_decision lil_guardian_push(lil_guardian* guardian, const void* bytes, size_t
 }
 
 lil_decision lil_guardian_push_id(lil_guardian* guardian, int32_t id) {
+  if (guardian == nullptr) return LIL_ERROR;
   if (!takes_ids(guardian->stream)) {
     return fail(*guardian, "this guardian watches text: push its bytes with lil_guardian_push");
   }
@@ -122,11 +130,11 @@ lil_decision lil_guardian_push_id(lil_guardian* guardian, int32_t id) {
 }
 
 int64_t lil_guardian_tokens(const lil_guardian* guardian) {
-  return guardian->tokens;
+  return guardian == nullptr ? 0 : guardian->tokens;
 }
 
 const char* lil_guardian_error(const lil_guardian* guardian) {
-  return guardian->error.c_str();
+  return guardian == nullptr ? "the guardian is NULL" : guardian->error.c_str();
 }
 
 }  // extern "C"

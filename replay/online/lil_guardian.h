@@ -14,7 +14,14 @@
  *   lil_guardian_free(guardian);
  *
  * A guardian watches one generation at a time and is used by one thread at a time; different ones are
- * independent. No function throws, prints, or ends the program.
+ * independent. No function throws, prints, or ends the program; for a NULL guardian the answer is LIL_ERROR.
+ *
+ * What watching costs with zlib(level=6): 0.1 to 0.3 microseconds a token, in which a check every 250 tokens
+ * has some 4 to 9 (one core of a Xeon of 2.6 GHz; `lil compare --cost` measures the others). About 200 kB of
+ * memory.
+ *
+ * Where a generation ends by itself or at its cap with the very token that LIL_STOP answers, that end is what
+ * a recording would say.
  */
 
 #include <stddef.h>

@@ -49,7 +49,11 @@ std::vector<SignalRow> deflate_rows() {
 /// Where exactness costs compressing again what was compressed before, the description says what.
 std::vector<SignalRow> library_rows() {
   return {
-      {"lz4", make_lz4, "bytes of an LZ4 frame of linked 64 KiB blocks, without checksums", {}},
+      {"lz4",
+       make_lz4,
+       "bytes of an LZ4 frame of linked 64 KiB blocks, without checksums; a check compresses the open one "
+       "again",
+       {}},
       {"lz4hc",
        make_lz4hc,
        "the same by LZ4's thorough mode; a check compresses the open 64 KiB block again",

@@ -102,6 +102,22 @@ class HandWorked : public testing::Test {
   WrittenStore written_;
 };
 
+TEST_F(HandWorked, RunsMayHaveBeenReplayedWithOtherSignals) {
+  add_curves();
+  const auto other = written_.add_run("sink");
+  written_.add_trace(other, {.problem = "a", .gold = "1", .text = dots(20)});
+  const auto trace = written_.traces().back();
+  schemas::put_curve(written_.store(), trace.key, {"lz77", "1", "text", 5}, {5, {0, 10, 20, 30, 40}}, 0);
+  grade(written_);
+  CellRequest request = request_for({"guardian(f=10,t=7)"});
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const Cell& cell : analyze_cells(written_.store(), request)) seen.insert({cell.run, cell.signal});
+  EXPECT_EQ(seen.count({trace.run_uid, "lz77"}), 1U);
+  EXPECT_EQ(seen.count({trace.run_uid, kSignal}), 0U) << "that run has no curve of it";
+  request.signals = {kSignal};
+  EXPECT_NE(error_of(request, ErrorCode::kNotFound).find("has no curve of"), std::string::npos);
+}
+
 TEST_F(HandWorked, GuardianCountsAsWorkedOut) {
   grade(written_);
   add_curves();

@@ -67,7 +67,6 @@ std::int64_t zlib_from_scratch(std::string_view prefix, int level) {
   return static_cast<std::int64_t>(size);
 }
 
-/// `window_bits` names the format too: 15 + 16 is gzip, -15 the bare stream.
 std::int64_t deflate_from_scratch(std::string_view prefix, int level, int window_bits) {
   z_stream stream{};
   if (deflateInit2(&stream, level, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY) != Z_OK) {

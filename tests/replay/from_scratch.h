@@ -16,8 +16,9 @@ inline constexpr std::size_t kWhole = std::string_view::npos;
 
 /// compress2().
 std::int64_t zlib_from_scratch(std::string_view prefix, int level);
-/// One deflate(Z_FINISH) over the whole prefix in the gzip format.
-std::int64_t gzip_from_scratch(std::string_view prefix, int level);
+/// One deflate(Z_FINISH) over the whole prefix. `window_bits` names the format too: 15 + 16 is gzip, -15 the
+/// bare stream.
+std::int64_t deflate_from_scratch(std::string_view prefix, int level, int window_bits);
 /// LZ4F_compressFrame() with 64 KiB linked blocks and nothing optional.
 std::int64_t lz4_from_scratch(std::string_view prefix);
 /// The same by LZ4HC.

@@ -119,7 +119,20 @@ TEST(OnlineGuardian, SaysWhatIsWrong) {
   EXPECT_EQ(lil_guardian_push(ids.get(), "a", 1), LIL_ERROR);
   EXPECT_THAT(lil_guardian_error(ids.get()), HasSubstr("lil_guardian_push_id"));
   EXPECT_EQ(lil_guardian_push_id(ids.get(), 1), LIL_ERROR) << "not watched until the next start";
+  EXPECT_EQ(lil_guardian_start(ids.get(), "abc", 3), LIL_GO_ON) << "no prompt in this stream";
+  const Handle prompted = make("guardian(f=50,t=10,stream=prompt+ids32)");
+  EXPECT_EQ(lil_guardian_start(prompted.get(), "abc", 3), LIL_ERROR);
+  EXPECT_THAT(lil_guardian_error(prompted.get()), HasSubstr("4 bytes an id"));
+  EXPECT_EQ(lil_guardian_start(prompted.get(), nullptr, 4), LIL_ERROR);
+  EXPECT_EQ(lil_guardian_push(nullptr, "a", 1), LIL_ERROR);
+  EXPECT_EQ(lil_guardian_push_id(nullptr, 1), LIL_ERROR);
+  EXPECT_EQ(lil_guardian_start(nullptr, nullptr, 0), LIL_ERROR);
+  EXPECT_STREQ(lil_guardian_spec(nullptr), "");
+  EXPECT_THAT(lil_guardian_error(nullptr), HasSubstr("NULL"));
+
   const Handle text = make("guardian(f=50,t=10)");
+  EXPECT_EQ(lil_guardian_push(text.get(), nullptr, 5), LIL_ERROR);
+  EXPECT_EQ(lil_guardian_start(text.get(), nullptr, 0), LIL_GO_ON);
   EXPECT_EQ(lil_guardian_push_id(text.get(), 1), LIL_ERROR);
   EXPECT_THAT(lil_guardian_error(text.get()), HasSubstr("watches text"));
 }

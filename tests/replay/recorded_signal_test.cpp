@@ -34,7 +34,7 @@ std::vector<std::int64_t> curve_of(const std::string& signal, StreamKind stream,
                                    const schemas::TraceTokens& tokens) {
   const schemas::Vocabulary vocabulary = schemas::Vocabulary::bytes();
   TraceStreams streams(tokens, vocabulary);
-  return Replayer().replay(streams, curve_id(*make_signal(signal), stream, grid)).curve.values;
+  return Replayer().replay(streams, curve_id(*make_signal(signal), stream, grid))->curve.values;
 }
 
 std::string message_of(const std::string& signal, const schemas::TraceTokens& tokens) {

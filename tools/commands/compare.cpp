@@ -74,6 +74,7 @@ Table cost_table(const CommandLine& line, const schemas::Store& store, const rep
   add_cost(table, "memcpy", "", replay::measure_copying(stream, request, thread_cpu_ns));
   for (const std::string& spec : signal_names(line)) {
     const auto signal = replay::make_signal(spec);
+    if (signal->input() != replay::SignalInput::kBytes) continue;  // sums of what was recorded cost nothing
     add_cost(table, signal->name(), signal->version(),
              replay::measure_cost(*signal, stream, request, thread_cpu_ns));
   }
@@ -85,7 +86,8 @@ Table cost_table(const CommandLine& line, const schemas::Store& store, const rep
 int run_compare(const std::vector<std::string>& arguments) {
   CommandLine line(
       "compare store.db --cost [options]",
-      "What watching with each signal costs on the text of a store, its traces end to end:\n"
+      "What watching with each signal costs on the text of a store, its traces end to end\n"
+      "as far as the longest length goes (text that loops costs less):\n"
       "the rate of feeding it, and the time of one check at several lengths, looking every --every\n"
       "tokens; beside it the same number by measuring the prefix afresh, and a plain copy of it.");
   line.flag("cost", "measure the cost of a check");
@@ -105,6 +107,12 @@ int run_compare(const std::vector<std::string>& arguments) {
   if (request.every_tokens < 1 || *std::min_element(request.tokens.begin(), request.tokens.end()) < 1) {
     throw Error(ErrorCode::kUsage, fmt::format("--every {} --tokens {}: all must be 1 or more",
                                                request.every_tokens, line.text("tokens")));
+  }
+  const auto kind = replay::stream_from(line.text("stream"));
+  if (replay::has_prompt(kind)) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("--stream {}: the cost is measured without prompts, on text or ids32",
+                            line.text("stream")));
   }
   const TableFormat format = parse_table_format(line.text("format"));
   Output output(line.text("output"));

@@ -19,7 +19,7 @@ namespace {
 replay::Shard shard_from(const std::string& text) {
   if (text.empty()) return {};
   const std::size_t slash = text.find('/');
-  if (slash == std::string::npos) {
+  if (slash == std::string::npos || text.find('/', slash + 1) != std::string::npos) {
     throw Error(ErrorCode::kUsage, fmt::format("--shard {}: write it as I/N, say 1/8", text));
   }
   return {schemas::parse_count("--shard", text.substr(0, slash)) - 1,
@@ -69,7 +69,7 @@ struct Totals {
 };
 
 bool asks_for_all(const CommandLine& line) {
-  const auto signals = line.texts("signal");
+  const auto signals = line.specs("signal");
   return std::find(signals.begin(), signals.end(), "all") != signals.end();
 }
 
@@ -77,7 +77,7 @@ void sweep_grid(schemas::Store& store, const CommandLine& line, std::int64_t gri
   const replay::SweepRequest request = request_from(line, grid_tokens);
   warn_of_missing_prompts(store, request);
   const replay::SweepPlan plan = replay::plan_sweep(store, request);
-  if (plan.traces == 0) {
+  if (plan.selected == 0) {
     throw Error(ErrorCode::kNotFound,
                 fmt::format("{}: no complete trace is selected", store.path().string()));
   }
