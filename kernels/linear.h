@@ -12,8 +12,9 @@ constexpr std::int32_t kLinearRows = 16;
 
 /// y[r, n] = bias[n] + sum_k x[r, k] * weights[n, k] for 1 to 16 rows, in fp32, not rounded: each weight is
 /// read once for all rows. The order of a sum depends on `inputs` and `dtype` alone, so a row's result has
-/// the same bits whatever its neighbours, their number, and the threads. CPU only: on a GPU a library's GEMM
-/// runs on fixed tiles of rows.
+/// the same bits whatever its neighbours, their number, and the threads. Each calling thread keeps a
+/// buffer, which its first calls may grow; after them a call allocates nothing. CPU only: on a GPU a
+/// library's GEMM runs on fixed tiles of rows.
 struct LinearArgs {
   DType dtype = DType::kFp32;  ///< of the weights
   std::int32_t rows = 0;       ///< 1 to kLinearRows

@@ -7,7 +7,7 @@ usage="usage: tools/gpu_check.sh [--help]
 Builds the CUDA kernels with their tests and bench (release, without the recorder, in build/gpu) and runs on the
 first GPU, of compute capability 8.0 or more:
   1 kernels_cuda_test, all of it
-  2 its Small cases under compute-sanitizer: memcheck, racecheck, initcheck, synccheck
+  2 compute-sanitizer: memcheck on all of it; racecheck, initcheck, synccheck on its Small cases
   3 kernels_cuda_bench: achieved over ideal bandwidth of decode_attention
 CUDACXX names the nvcc to use. Every log stays in build/gpu/logs.
 Exit status: 0 all that ran is well, and what was left out is said; 1 something failed; 2 wrong usage; 3 no nvcc,
@@ -48,7 +48,9 @@ program() {
 step "machine"
 nvcc=${CUDACXX:-$(program nvcc)}
 [ -n "$nvcc" ] || missing "nvcc was not found: neither CUDACXX, PATH nor /usr/local/cuda/bin has it"
-[ -x "$(command -v "$nvcc")" ] || missing "CUDACXX=$nvcc is not a program"
+found=$(command -v "$nvcc" || true)
+[ -x "$found" ] || missing "CUDACXX=$nvcc is not a program"
+nvcc=$(cd "$(dirname "$found")" && pwd)/$(basename "$found")
 command -v nvidia-smi >/dev/null || missing "nvidia-smi was not found: is the NVIDIA driver installed?"
 gpus=$(nvidia-smi --query-gpu=index,name,compute_cap,driver_version --format=csv,noheader 2>&1) ||
   missing "nvidia-smi failed, so no GPU can be used: $gpus"
@@ -87,8 +89,10 @@ else
   for tool in memcheck racecheck initcheck synccheck; do
     step "compute-sanitizer $tool"
     status=0
+    tests='*Small*'
+    [ "$tool" = memcheck ] && tests='*'
     logged "$tool.log" "$sanitizer" --tool "$tool" --error-exitcode 9 \
-      "$test_program" --gtest_brief=1 '--gtest_filter=*Small*' || status=$?
+      "$test_program" --gtest_brief=1 "--gtest_filter=$tests" || status=$?
     record "compute-sanitizer $tool" "$(well "$tool.log" "$status")"
   done
 fi

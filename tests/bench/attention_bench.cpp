@@ -2,8 +2,14 @@
 // enough requests that keys and values make up so many GiB, beside a plain copy and a plain read of memory,
 // and beside the same attention written with libtorch's operations. What it answers must agree with libtorch.
 //
-// Bandwidths are in GB/s. That of attention counts each byte of K and V once, that of a copy what it reads
-// and what it writes. Times are the best of several runs.
+// Everything goes through that memory in slices of a sixteenth and takes turns, so that no cache holds what
+// comes next and other programs slow down all of it; the best slice of each counts. The copy goes through all
+// keys at once: from some size on memcpy writes past the caches, which is faster. Bandwidths are in GB/s:
+// that of attention counts each byte of K and V once, that of a copy what it reads and what it writes.
+// clang-format off
+#include <ATen/core/ivalue.h>  // first: the headers below use its type before it is whole, which clang refuses
+// clang-format on
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
@@ -18,7 +24,6 @@
 #include <cstring>
 #include <functional>
 #include <limits>
-#include <memory>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -26,7 +31,6 @@
 #include <vector>
 
 #include "kernels/backend.h"
-#include "kernels/half.h"
 #include "kernels/thread_team.h"
 
 namespace {
@@ -35,8 +39,8 @@ using lil::kernels::DType;
 using lil::kernels::ThreadTeam;
 
 constexpr std::int64_t kTokens = 8192;
-constexpr int kRuns = 7;
-constexpr int kTorchRuns = 3;
+constexpr std::int64_t kSlices = 16;
+constexpr int kRounds = 3;
 
 /// The shortest of several times.
 class Best {
@@ -71,20 +75,27 @@ constexpr NamedType kTypes[] = {{DType::kFp32, at::kFloat, "fp32", 2e-5},
 
 constexpr std::int64_t kPieceBytes = std::int64_t{1} << 21;
 
-/// Bytes read and written.
-std::int64_t copy(ThreadTeam& team, const at::Tensor& from, at::Tensor& to) {
+void copy(ThreadTeam& team, const at::Tensor& from, const at::Tensor& to) {
   const auto* source = static_cast<const std::byte*>(from.data_ptr());
   auto* target = static_cast<std::byte*>(to.data_ptr());
-  const auto pieces = static_cast<std::int64_t>(from.nbytes()) / kPieceBytes;
-  const std::int64_t share = pieces / team.threads() * kPieceBytes;
+  const auto bytes = static_cast<std::int64_t>(from.nbytes());
+  const std::int64_t share = bytes / team.threads();
   team.run(team.threads(), [&](std::int64_t part) {
-    std::memcpy(target + part * share, source + part * share, static_cast<std::size_t>(share));
+    const std::int64_t first = part * share;
+    const std::int64_t count = part + 1 == team.threads() ? bytes - first : share;
+    std::memcpy(target + first, source + first, static_cast<std::size_t>(count));
   });
-  return 2 * share * team.threads();
 }
 
+// The widest vectors of the processor, as the kernels use them.
+#ifdef __x86_64__
+#define LIL_EVERY_TARGET __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define LIL_EVERY_TARGET
+#endif
+
 /// Eight vectors at a time, so that many lines are under way.
-std::uint64_t sum_of_words(const std::byte* data, std::int64_t bytes) {
+LIL_EVERY_TARGET std::uint64_t sum_of_words(const std::byte* data, std::int64_t bytes) {
   using Words = std::uint64_t __attribute__((vector_size(64)));
   constexpr std::int64_t kUnrolled = 8;
   Words sums[kUnrolled] = {};
@@ -102,13 +113,12 @@ std::uint64_t sum_of_words(const std::byte* data, std::int64_t bytes) {
   return total;
 }
 
-/// Bytes read.
-std::int64_t read(ThreadTeam& team, const at::Tensor& memory) {
+/// Whole pieces of it.
+void read(ThreadTeam& team, const at::Tensor& memory) {
   const auto* data = static_cast<const std::byte*>(memory.data_ptr());
-  const auto pieces = static_cast<std::int64_t>(memory.nbytes()) / kPieceBytes;
   std::atomic<std::uint64_t> sum = 0;
-  team.run(pieces, [&](std::int64_t part) { sum += sum_of_words(data + part * kPieceBytes, kPieceBytes); });
-  return pieces * kPieceBytes;
+  team.run(static_cast<std::int64_t>(memory.nbytes()) / kPieceBytes,
+           [&](std::int64_t part) { sum += sum_of_words(data + part * kPieceBytes, kPieceBytes); });
 }
 
 // -------------------------------------------------------------------------------------------------- one case
@@ -117,6 +127,14 @@ std::int64_t read(ThreadTeam& team, const at::Tensor& memory) {
 struct Pool {
   at::Tensor keys;    ///< (requests, kTokens, head_dim)
   at::Tensor values;  ///< as keys
+
+  [[nodiscard]] std::int64_t requests() const { return keys.size(0); }
+  [[nodiscard]] Pool slice(std::int64_t first, std::int64_t count) const {
+    return {keys.narrow(0, first, count), values.narrow(0, first, count)};
+  }
+  [[nodiscard]] std::int64_t bytes() const {
+    return static_cast<std::int64_t>(keys.nbytes() + values.nbytes());
+  }
 };
 
 /// About normal. A table, with every request at another place of it: making a gigabyte of numbers takes
@@ -139,21 +157,20 @@ at::Tensor random_rows(const NamedType& type, at::IntArrayRef sizes, std::uint32
 /// The kernels on lists of pages in order.
 class Kernel {
  public:
-  Kernel(const NamedType& type, const Pool& pool, const at::Tensor& queries, std::int32_t page_size)
-      : requests_(queries.size(0)) {
+  Kernel(const NamedType& type, const Pool& pool, const at::Tensor& queries, std::int32_t page_size) {
+    const std::int64_t requests = queries.size(0);
     const std::int64_t group = queries.size(1);
     const std::int64_t head_dim = queries.size(2);
     const std::int64_t pages = kTokens / page_size;
-    pages_.resize(static_cast<std::size_t>(requests_ * pages));
+    pages_.resize(static_cast<std::size_t>(requests * pages));
     for (std::size_t i = 0; i < pages_.size(); ++i) pages_[i] = static_cast<std::int32_t>(i);
-    tokens_.assign(static_cast<std::size_t>(requests_), kTokens);
+    tokens_.assign(static_cast<std::size_t>(requests), kTokens);
     const std::int64_t splits = lil::kernels::splits_of(kTokens);
-    partial_out_ = at::empty({requests_, splits, group, head_dim}, at::kFloat);
-    partial_lse_ = at::empty({requests_, splits, group}, at::kFloat);
-    out_ = at::empty({requests_, group, head_dim}, type.torch);
+    partial_out_ = at::empty({requests, splits, group, head_dim}, at::kFloat);
+    partial_lse_ = at::empty({requests, splits, group}, at::kFloat);
+    out_ = at::empty({requests, group, head_dim}, type.torch);
 
     attention_.dtype = merge_.dtype = type.dtype;
-    attention_.requests = merge_.requests = static_cast<std::int32_t>(requests_);
     attention_.group = merge_.group = static_cast<std::int32_t>(group);
     attention_.head_dim = merge_.head_dim = static_cast<std::int32_t>(head_dim);
     attention_.scale = 1 / std::sqrt(static_cast<float>(head_dim));
@@ -174,10 +191,26 @@ class Kernel {
     merge_.out_head_stride = head_dim;
   }
 
-  void attend(ThreadTeam& team) const {
-    call(lil::kernels::cpu_backend().decode_attention(attention_, &team));
+  void attend(ThreadTeam& team, std::int64_t first, std::int64_t count) const {
+    lil::kernels::DecodeAttentionArgs args = attention_;
+    args.requests = static_cast<std::int32_t>(count);
+    args.queries = static_cast<const std::byte*>(args.queries) +
+                   first * args.query_request_stride * lil::kernels::bytes_of(args.dtype);
+    args.lists.pages += first * args.lists.stride;
+    args.lists.tokens += first;
+    args.partial_out += first * merge_.states * args.group * args.head_dim;
+    args.partial_lse += first * merge_.states * args.group;
+    call(lil::kernels::cpu_backend().decode_attention(args, &team));
   }
-  void merge(ThreadTeam& team) const { call(lil::kernels::cpu_backend().merge_states(merge_, &team)); }
+  void merge(ThreadTeam& team, std::int64_t first, std::int64_t count) const {
+    lil::kernels::MergeStatesArgs args = merge_;
+    args.requests = static_cast<std::int32_t>(count);
+    args.partial_out += first * args.states * args.group * args.head_dim;
+    args.partial_lse += first * args.states * args.group;
+    args.out = static_cast<std::byte*>(args.out) +
+               first * args.out_request_stride * lil::kernels::bytes_of(args.dtype);
+    call(lil::kernels::cpu_backend().merge_states(args, &team));
+  }
   [[nodiscard]] const at::Tensor& out() const { return out_; }
   [[nodiscard]] std::int32_t page_size() const { return attention_.lists.page_size; }
 
@@ -186,7 +219,6 @@ class Kernel {
     if (status != lil::kernels::Status::kOk) throw std::logic_error(to_string(status));
   }
 
-  std::int64_t requests_;
   std::vector<std::int32_t> pages_;
   std::vector<std::int32_t> tokens_;
   at::Tensor partial_out_;
@@ -202,53 +234,53 @@ struct Formulation {
   std::function<at::Tensor(const at::Tensor& queries, const Pool& pool, double scale)> run;
 };
 
-at::Tensor attend_at_once(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
-                          double scale) {
-  const at::Tensor logits = at::bmm(queries, keys.transpose(1, 2)).mul_(scale);
-  return at::bmm(at::softmax(logits, -1), values);
+at::Tensor attend_at_once(const at::Tensor& queries, const Pool& pool, double scale) {
+  const at::Tensor logits = at::bmm(queries, pool.keys.transpose(1, 2)).mul_(scale);
+  return at::bmm(at::softmax(logits, -1), pool.values);
 }
 
-/// A request at a time, widened or not: intermediate results stay in the caches.
+Pool widened(const Pool& pool) {
+  return {pool.keys.to(at::kFloat), pool.values.to(at::kFloat)};
+}
+
+/// A request at a time: intermediate results stay in the caches.
 at::Tensor attend_each(const at::Tensor& queries, const Pool& pool, double scale, bool widen) {
   std::vector<at::Tensor> outs;
-  for (std::int64_t r = 0; r < queries.size(0); ++r) {
-    const auto take = [&](const at::Tensor& rows) { return widen ? rows[r].to(at::kFloat) : rows[r]; };
-    const at::Tensor logits = at::mm(take(queries), take(pool.keys).t()).mul_(scale);
-    outs.push_back(at::mm(at::softmax(logits, -1), take(pool.values)));
+  for (std::int64_t r = 0; r < pool.requests(); ++r) {
+    const Pool one = widen ? widened(pool.slice(r, 1)) : pool.slice(r, 1);
+    outs.push_back(
+        attend_at_once(widen ? queries.narrow(0, r, 1).to(at::kFloat) : queries.narrow(0, r, 1), one, scale));
   }
-  return at::stack(outs);
+  return at::cat(outs);
 }
 
 std::vector<Formulation> formulations(DType dtype) {
   std::vector<Formulation> all;
   if (dtype != DType::kFp16) {  // libtorch 1.13 multiplies no fp16 matrices on a CPU
-    all.push_back({"bmm", [](const at::Tensor& queries, const Pool& pool, double scale) {
-                     return attend_at_once(queries, pool.keys, pool.values, scale);
-                   }});
-    all.push_back({"mm", [](const at::Tensor& queries, const Pool& pool, double scale) {
+    all.push_back({"at once", attend_at_once});
+    all.push_back({"each", [](const at::Tensor& queries, const Pool& pool, double scale) {
                      return attend_each(queries, pool, scale, false);
                    }});
   }
   if (dtype != DType::kFp32) {
-    all.push_back({"widen, mm", [](const at::Tensor& queries, const Pool& pool, double scale) {
+    all.push_back({"widened", [](const at::Tensor& queries, const Pool& pool, double scale) {
+                     return attend_at_once(queries.to(at::kFloat), widened(pool), scale);
+                   }});
+    all.push_back({"each widened", [](const at::Tensor& queries, const Pool& pool, double scale) {
                      return attend_each(queries, pool, scale, true);
                    }});
   }
   return all;
 }
 
-/// The formulation that is fastest on some of the requests.
+/// The formulation that is fastest on one slice.
 Formulation fastest_torch(const NamedType& type, const at::Tensor& queries, const Pool& pool, double scale) {
-  const auto some = [](const at::Tensor& rows) {
-    return rows.narrow(0, 0, std::max<std::int64_t>(1, rows.size(0) / 8));
-  };
-  const Pool some_pool{some(pool.keys), some(pool.values)};
   Formulation fastest;
   double seconds = std::numeric_limits<double>::infinity();
   for (const Formulation& formulation : formulations(type.dtype)) {
     Best best;
     for (int run = 0; run < 3; ++run) {
-      best.time([&] { formulation.run(some(queries), some_pool, scale); });
+      best.time([&] { formulation.run(queries, pool, scale); });
     }
     if (best.seconds() < seconds) fastest = formulation;
     seconds = std::min(seconds, best.seconds());
@@ -256,82 +288,105 @@ Formulation fastest_torch(const NamedType& type, const at::Tensor& queries, cons
   return fastest;
 }
 
-/// Greatest difference from libtorch in fp32, over the first and the last requests.
+/// Greatest difference from libtorch in fp32.
 double difference(const at::Tensor& queries, const Pool& pool, double scale, const at::Tensor& out) {
-  double most = 0;
-  for (const std::int64_t first : {std::int64_t{0}, queries.size(0) - 4}) {
-    const auto some = [&](const at::Tensor& rows) { return rows.narrow(0, first, 4); };
-    const at::Tensor expected = attend_each(some(queries), {some(pool.keys), some(pool.values)}, scale, true);
-    most = std::max(most, (some(out).to(at::kFloat) - expected).abs().max().item<double>());
-  }
-  return most;
+  const at::Tensor expected = attend_at_once(queries.to(at::kFloat), widened(pool), scale);
+  return (out.to(at::kFloat) - expected).abs().max().item<double>();
 }
 
 // ---------------------------------------------------------------------------------------------------- table
 
-/// Everything that is compared takes turns, so that whatever else the machine does meets all of it.
-bool measure(ThreadTeam& team, const NamedType& type, std::int64_t group, const Pool& pool,
-             at::Tensor& target) {
+/// What memory does, whatever the group.
+struct MemoryTimes {
+  Best copy;  ///< of all keys
+  Best read;  ///< of a slice of them
+};
+
+struct GroupTimes {
+  std::int64_t group = 0;
+  const char* formulation = "";
+  Best torch;  ///< of a slice, as the others
+  std::array<Best, 2> attend;
+  std::array<Best, 2> merge;
+  std::array<double, 2> apart{};  ///< greatest difference from libtorch
+};
+
+constexpr std::array<std::int32_t, 2> kPageSizes = {16, 1};
+constexpr std::int64_t kTurnsPerCopy = 8;
+
+GroupTimes take_turns(ThreadTeam& team, const NamedType& type, std::int64_t group, const Pool& pool,
+                      const at::Tensor& target, MemoryTimes& memory) {
   const std::int64_t head_dim = pool.keys.size(2);
-  const at::Tensor queries = random_rows(type, {pool.keys.size(0), group, head_dim}, 3);
+  const at::Tensor queries = random_rows(type, {pool.requests(), group, head_dim}, 3);
   const double scale = 1 / std::sqrt(static_cast<double>(head_dim));
-  const Formulation torch = fastest_torch(type, queries, pool, scale);
-  const std::array<Kernel, 2> kernels{Kernel(type, pool, queries, 16), Kernel(type, pool, queries, 1)};
-  Best copying;
-  Best reading;
-  Best torching;
-  std::array<Best, 2> attending;
-  std::array<Best, 2> merging;
-  for (int run = 0; run < kTorchRuns; ++run) torching.time([&] { torch.run(queries, pool, scale); });
-  std::int64_t copied = 0;
-  std::int64_t was_read = 0;
-  for (int run = 0; run < kRuns; ++run) {
-    copying.time([&] { copied = copy(team, pool.keys, target); });
-    reading.time([&] { was_read = read(team, pool.keys); });
+  const std::int64_t count = pool.requests() / kSlices;
+  const std::array<Kernel, 2> kernels{Kernel(type, pool, queries, kPageSizes[0]),
+                                      Kernel(type, pool, queries, kPageSizes[1])};
+  const Formulation torch = fastest_torch(type, queries.narrow(0, 0, count), pool.slice(0, count), scale);
+  GroupTimes times;
+  times.group = group;
+  times.formulation = torch.name;
+  for (std::int64_t turn = 0; turn < kRounds * kSlices; ++turn) {
+    const auto first_of = [&](std::int64_t lead) { return (turn + lead) % kSlices * count; };
+    if (turn % kTurnsPerCopy == 0) memory.copy.time([&] { copy(team, pool.keys, target); });
+    memory.read.time([&] { read(team, pool.keys.narrow(0, first_of(0), count)); });
+    const std::int64_t first = first_of(4);
+    times.torch.time([&] { torch.run(queries.narrow(0, first, count), pool.slice(first, count), scale); });
     for (std::size_t k = 0; k < kernels.size(); ++k) {
-      attending[k].time([&] { kernels[k].attend(team); });
-      merging[k].time([&] { kernels[k].merge(team); });
+      const std::int64_t other = first_of(k == 0 ? 8 : 12);
+      times.attend[k].time([&] { kernels[k].attend(team, other, count); });
+      times.merge[k].time([&] { kernels[k].merge(team, other, count); });
     }
   }
-  bool good = true;
   for (std::size_t k = 0; k < kernels.size(); ++k) {
-    const double copy_bandwidth = copying.gigabytes_a_second(copied);
-    const auto bytes = static_cast<std::int64_t>(pool.keys.nbytes() + pool.values.nbytes());
-    const double bandwidth = attending[k].gigabytes_a_second(bytes);
-    const double apart = difference(queries, pool, scale, kernels[k].out());
-    const bool agrees = apart <= type.tolerance;
+    for (const std::int64_t first : {std::int64_t{0}, pool.requests() - count}) {
+      const double apart = difference(queries.narrow(0, first, count), pool.slice(first, count), scale,
+                                      kernels[k].out().narrow(0, first, count));
+      times.apart[k] = std::max(times.apart[k], apart);
+    }
+  }
+  return times;
+}
+
+/// Whether all answers agree.
+bool print(const NamedType& type, const Pool& pool, const MemoryTimes& memory, const GroupTimes& times) {
+  const double copy = memory.copy.gigabytes_a_second(pool.bytes());  // keys, read and written
+  bool good = true;
+  for (std::size_t k = 0; k < kPageSizes.size(); ++k) {
+    const double bandwidth = times.attend[k].gigabytes_a_second(pool.bytes() / kSlices);
+    const double ours = times.attend[k].seconds() + times.merge[k].seconds();
+    const bool agrees = times.apart[k] <= type.tolerance;
     fmt::print(
-        "{} {:>4} {:>2} {:>4} {:>6.1f} {:>6.1f} {:>6.1f} {:>8.2f} {:>10.1f} {:>8.2f} {:>9.1f} {:>6.1f}  "
-        "{:<9} {:.0e} {}\n",
-        type.name, head_dim, group, kernels[k].page_size(), copy_bandwidth,
-        reading.gigabytes_a_second(was_read), bandwidth, bandwidth / copy_bandwidth,
-        attending[k].seconds() * 1e3, merging[k].seconds() * 1e3, torching.seconds() * 1e3,
-        torching.seconds() / (attending[k].seconds() + merging[k].seconds()), torch.name, apart,
-        agrees ? "agrees" : "DIFFERS");
+        "{} {:>4} {:>2} {:>4} {:>6.1f} {:>8.2f} {:>9.2f} {:>8.2f} {:>8.2f} {:>6.1f}  {:<12} {:.0e} {}\n",
+        type.name, pool.keys.size(2), times.group, kPageSizes[k], bandwidth, bandwidth / copy,
+        times.attend[k].seconds() * 1e3, times.merge[k].seconds() * 1e3, times.torch.seconds() * 1e3,
+        times.torch.seconds() / ours, times.formulation, times.apart[k], agrees ? "agrees" : "DIFFERS");
     good = good && agrees;
   }
-  std::fflush(stdout);
   return good;
 }
 
-bool measure_type(ThreadTeam& team, const NamedType& type, double gibibytes) {
-  bool good = true;
-  for (const std::int64_t head_dim : {64, 128}) {
-    const double bytes_a_request =
-        static_cast<double>(2 * kTokens * head_dim * lil::kernels::bytes_of(type.dtype));
-    const auto requests =
-        std::max<std::int64_t>(4, std::llround(gibibytes * static_cast<double>(1 << 30) / bytes_a_request));
-    const Pool pool{random_rows(type, {requests, kTokens, head_dim}, 1),
-                    random_rows(type, {requests, kTokens, head_dim}, 2)};
-    at::Tensor target = at::zeros_like(pool.keys);
-    fmt::print("{} requests of {} tokens, {} threads\n", requests, kTokens, team.threads());
-    fmt::print(
-        "type  dim  G page   copy   read    K+V K+V/copy  attend ms merge ms  torch ms  ratio  torch by  "
-        "apart\n");
-    for (const std::int64_t group : {1, 3, 4, 6}) {
-      good = measure(team, type, group, pool, target) && good;
-    }
+bool measure(ThreadTeam& team, const NamedType& type, std::int64_t head_dim, double gibibytes) {
+  const double bytes_a_slice_request =
+      static_cast<double>(kSlices * 2 * kTokens * head_dim * lil::kernels::bytes_of(type.dtype));
+  const std::int64_t requests =
+      kSlices * std::max<std::int64_t>(
+                    1, std::llround(gibibytes * static_cast<double>(1 << 30) / bytes_a_slice_request));
+  const Pool pool{random_rows(type, {requests, kTokens, head_dim}, 1),
+                  random_rows(type, {requests, kTokens, head_dim}, 2)};
+  const at::Tensor target = at::zeros_like(pool.keys);
+  MemoryTimes memory;
+  std::vector<GroupTimes> groups;
+  for (const std::int64_t group : {1, 3, 4, 6}) {
+    groups.push_back(take_turns(team, type, group, pool, target, memory));
   }
+  fmt::print("{} requests of {} tokens, {} threads: copy {:.1f} GB/s read and written, read {:.1f} GB/s\n",
+             requests, kTokens, team.threads(), memory.copy.gigabytes_a_second(pool.bytes()),
+             memory.read.gigabytes_a_second(pool.bytes() / 2 / kSlices));
+  fmt::print("type  dim  G page    K+V K+V/copy attend ms merge ms torch ms  ratio  torch by     apart\n");
+  bool good = true;
+  for (const GroupTimes& times : groups) good = print(type, pool, memory, times) && good;
+  std::fflush(stdout);
   return good;
 }
 
@@ -345,7 +400,8 @@ int main(int argc, char** argv) {
   ThreadTeam team(threads);
   bool good = true;
   for (const NamedType& type : kTypes) {
-    if (only == "all" || only == type.name) good = measure_type(team, type, gibibytes) && good;
+    if (only != "all" && only != type.name) continue;
+    for (const std::int64_t head_dim : {64, 128}) good = measure(team, type, head_dim, gibibytes) && good;
   }
   return good ? 0 : 1;
 }

@@ -155,9 +155,12 @@ TEST_P(AccumulateScores, SmallEveryGroupReductionAndSet) {
 TEST_P(AccumulateScores, SmallPagesStridesAndOverwriting) {
   for (const std::int32_t page_size : {1, 2, 16}) {
     for (const bool adds : {false, true}) {
-      SCOPED_TRACE(testing::Message() << "pages of " << page_size << ", adds " << adds);
-      const Shape shape{2, 2, page_size, GroupReduce::kSum, adds};
-      expect_right(shape, random_sets(shape, {127, 1, 0, 129}), {3, 5, 0});
+      for (const GroupReduce reduce : {GroupReduce::kSum, GroupReduce::kMean, GroupReduce::kMax}) {
+        SCOPED_TRACE(testing::Message() << "pages of " << page_size << ", adds " << adds << ", reduction "
+                                        << static_cast<int>(reduce));
+        const Shape shape{2, 2, page_size, reduce, adds};
+        expect_right(shape, random_sets(shape, {127, 1, 0, 129}), {3, 5, 0});
+      }
     }
   }
 }

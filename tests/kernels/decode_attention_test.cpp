@@ -44,10 +44,12 @@ class DecodeAttention : public KernelTest {
     expect_right(shape, random_requests(shape, tokens), layout);
   }
 
+  /// A whole split and one entry more, part of a fast path's round, rounds and one entry more: a round has 16
+  /// to 128 entries.
   void try_every_shape(DType dtype) {
     for (const std::int32_t head_dim : kHeadDims) {
       for (const std::int32_t group : kGroups) {
-        try_lengths({dtype, head_dim, group, 16}, {17, 0, 2});
+        try_lengths({dtype, head_dim, group, 16}, {257, 0, 17, 129});
       }
     }
   }
@@ -125,6 +127,18 @@ TEST_P(DecodeAttention, SmallNothingOfTheBatchShows) {
                              [&](const std::vector<AttentionRequest>& requests, const Layout& layout) {
                                return bits_of_all(shape, requests, layout);
                              });
+  }
+}
+
+// Rows that don't begin at 16 bytes take the general path: the same bits, past two rounds of the fast one.
+TEST_P(DecodeAttention, SmallFastAndGeneralPathsAgree) {
+  for (const AttentionShape& shape : {AttentionShape{DType::kFp32, 128, 4, 16},
+                                      {DType::kBf16, 64, 6, 1},
+                                      {DType::kFp16, 128, 7, 16},
+                                      {DType::kFp32, 64, 8, 3}}) {
+    SCOPED_TRACE(testing::Message() << name_of(shape.dtype) << ", group " << shape.group);
+    const std::vector<AttentionRequest> requests = random_requests(shape, {256, 135});
+    EXPECT_EQ(bits_of_all(shape, requests, Layout{3, 3, 1}), bits_of_all(shape, requests));
   }
 }
 

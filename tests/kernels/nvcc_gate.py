@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What must be true of the CUDA kernels as nvcc compiled them, read from the objects of the build and from what
 ptxas said of them (OBJECT.log): no spills, no local memory, every architecture; the fast paths of decode_attention
-all there and loading queries, keys and values 128 bits at a time; registers and shared memory as the table in
+all there and loading queries, keys and values 128 bits at a time; no PTX that one kind of GPU alone has or that a
+simulator doesn't know, each load from a named state space; registers and shared memory as the table in
 kernels/README.md says.
 
     nvcc_gate.py --readme README --nvcc VERSION [--update] OBJECT…     --update writes the table instead
@@ -23,6 +24,10 @@ TABLE_ENDS = "<!-- end of registers -->"
 
 FAST = "decode_attention_fast"  # <type, head size, group>
 FAST_INSTANCES = set(itertools.product(TYPES.values(), ["64", "128"], ["1", "2", "3", "4", "6", "7", "8"]))
+# Instructions of tensor cores, of asynchronous copies and their barriers, of clusters; printf.
+FORBIDDEN_PTX = re.compile(r"\b(?:wgmma|wmma|mma|ldmatrix)\.|\bcp\.async\.bulk\b|\bmbarrier\b|cluster|\bvprintf\b")
+STATE_SPACES = {"param", "shared", "const", "global", "local"}  # a load without one is generic
+
 GROUP_ARGUMENT = {FAST: 2}  # of the template arguments, the one whose values share a row of the table
 
 
@@ -81,6 +86,16 @@ def loads_in(ptx: str) -> dict[str, collections.Counter]:
     }
 
 
+def forbidden_in(ptx: str) -> collections.Counter:
+    """How often each forbidden instruction and each spelling of generic loads stands there."""
+    text = re.sub(r"^\s*\.file\b.*$|//.*$", "", ptx, flags=re.MULTILINE)  # paths may have any name
+    found = collections.Counter(FORBIDDEN_PTX.findall(text))
+    for qualifiers in re.findall(r"\bld((?:\.[\w:]+)+)", text):
+        if not STATE_SPACES & {qualifier.split("::")[0] for qualifier in qualifiers.split(".")}:
+            found[f"ld{qualifiers}"] += 1
+    return found
+
+
 def bits_of(spelling: str) -> int:
     vector, bits = re.search(r"(?:v(\d)\.)?[usbf](\d+)$", spelling).groups()
     return int(vector or 1) * int(bits)
@@ -107,10 +122,12 @@ class Build:
         for (symbol, architecture), usage in usages.items():
             self.usages[kernels[symbol]][architecture] = usage
         self.loads = {kernels[symbol]: counts for symbol, counts in loads.items()}
+        self.forbidden = forbidden_in("\n".join(ptx))
 
 
 def findings_in_usages(build: Build) -> list[str]:
     findings = [f"a warning: {line}" for line in build.warnings]
+    findings += [f"the PTX has {spelling} in {count} places" for spelling, count in build.forbidden.items()]
     if not build.usages:
         findings.append("the logs name no kernel")
     for kernel, by_architecture in build.usages.items():
@@ -251,7 +268,32 @@ def self_test() -> int:
 
     narrow = ptx.replace("ld.global.v4.u32 {%r1, %r2, %r3, %r4}, [%rd1];", "ld.global.u16 %rs1, [%rd1];", 1)
     scalar = ptx.replace("ld.global.v4.u32 {%r1, %r2, %r3, %r4}, [%rd1];\n", "ld.global.u32 %r1, [%rd1];\n" * 2, 2)
+    def with_instruction(instruction: str) -> list[str]:
+        return findings(ptx=ptx.replace("{\n", f"{{\n{instruction};\n", 1))
+
+    forbidden = [
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%f1}, {%r1}, {%r2}, {%f2}",
+        "wgmma.fence.sync.aligned",
+        "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%r1}, [%r2]",
+        "cp.async.bulk.commit_group",
+        "mbarrier.init.shared.b64 [%r1], 1",
+        "barrier.cluster.arrive",
+        "mov.u32 %r1, %cluster_ctaid.x",
+        "call.uni (%r1), vprintf, (%rd1, %rd2)",
+        "ld.u32 %r1, [%rd1]",
+        "ld.v4.u32 {%r1, %r2, %r3, %r4}, [%rd1]",
+        "ld.volatile.f32 %f1, [%rd1]",
+        "ld.relaxed.gpu.u32 %r1, [%rd1]",
+    ]
+    allowed = [
+        "ld.shared::cta.u32 %r1, [%r2]",
+        "ld.param.u64 %rd1, [p]",
+        "ld.const.f32 %f1, [c]",
+        "ld.local.u32 %r1, [%rd1]",
+        "fma.rn.f32 %f1, %f2, %f3, %f4",
+    ]
     planted = {
+        **{instruction: with_instruction(instruction) for instruction in forbidden},
         "a spill": findings(log=log.replace("0 bytes spill stores", "8 bytes spill stores", 1)),
         "a stack": findings(log=log.replace("0 bytes stack", "16 bytes stack", 1)),
         "a warning": findings(log=log + "ptxas warning : something\n"),
@@ -268,7 +310,7 @@ def self_test() -> int:
     }
     missed = [fault for fault, found in planted.items() if not found]
     print("".join(f"not found: {fault}\n" for fault in missed), end="")
-    accused = findings()
+    accused = findings() + [finding for instruction in allowed for finding in with_instruction(instruction)]
     print("".join(f"wrongly accused: {finding}\n" for finding in accused), end="")
     return 1 if missed or accused else 0
 

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/kernels/list_cases.h"
 
 namespace lil::tests {
@@ -176,6 +178,33 @@ TEST_P(PageScores, SmallEveryReduction) {
       SCOPED_TRACE(testing::Message() << "group " << group << ", reduction " << static_cast<int>(reduce));
       const Shape shape{DType::kFp32, group, 64, 16};
       expect_right(shape, random_requests(shape, {200, 16}), {false, reduce}, {5, 2, 0});
+    }
+  }
+}
+
+// No reduction may begin with a score of 0.
+TEST_P(PageScores, SmallNegativeScores) {
+  for (const DType dtype : kDTypes) {
+    for (const std::int32_t group : {1, 3, 12}) {
+      const Shape shape{dtype, group, 64, 16};
+      std::vector<Request> requests = random_requests(shape, {33, 0, 160});
+      for (Request& request : requests) {
+        for (float& query : request.queries) {
+          query = std::abs(query);
+        }
+        for (std::size_t i = 0; i < request.lows.size(); ++i) {
+          request.lows[i] = -std::abs(request.lows[i]) - std::abs(request.highs[i]);
+          request.highs[i] = -std::abs(request.highs[i]);
+        }
+      }
+      for (const GroupReduce reduce : {GroupReduce::kSum, GroupReduce::kMean, GroupReduce::kMax}) {
+        SCOPED_TRACE(testing::Message()
+                     << name_of(dtype) << ", group " << group << ", reduction " << static_cast<int>(reduce));
+        for (const double score : expected_scores(shape, requests.front(), {false, reduce})) {
+          ASSERT_LT(score, 0);
+        }
+        expect_right(shape, requests, {false, reduce});
+      }
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest-spi.h>
 
 #include <cmath>
+#include <stdexcept>
 
 #include "tests/kernels/harness.h"
 #include "tests/kernels/simt_support.h"
@@ -99,6 +100,35 @@ TEST_P(GuardedHarness, WritesBesideAnArrayAreFound) {
   }
 }
 #endif
+
+/// A device that a failed kernel has left unusable.
+class BrokenDevice final : public TestDevice {
+ public:
+  [[nodiscard]] const kernels::Backend& backend() const override { return kernels::cpu_backend(); }
+  [[nodiscard]] kernels::Stream stream() const override { return nullptr; }
+  [[nodiscard]] std::int64_t longest_list() const override { return 0; }
+  void copy_in(void* /*to*/, const void* /*from*/, std::int64_t /*bytes*/) override {}
+  void copy_out(void* /*to*/, const void* /*from*/, std::int64_t /*bytes*/) override {
+    throw std::runtime_error("the device is broken");
+  }
+  void finish() override {}
+
+ protected:
+  void* raw_allocate(const std::string& /*name*/, std::int64_t bytes) override {
+    memory_.resize(static_cast<std::size_t>(bytes));
+    return memory_.data();
+  }
+  void raw_free(void* /*data*/) override { memory_.clear(); }
+
+ private:
+  std::vector<std::byte> memory_;
+};
+
+TEST(HarnessDevices, FreeingOnABrokenDeviceIsAFailureAndNoMore) {
+  BrokenDevice device;
+  const auto free_array = [&] { const DeviceArray<float> array(device, "array", 3); };
+  EXPECT_NONFATAL_FAILURE(free_array(), "array 0 array could not be read: the device is broken");
+}
 
 // ---- what the emulated device adds
 

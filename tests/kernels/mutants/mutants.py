@@ -121,6 +121,25 @@ TABLE = [
         why="a row that ends inside a pack is read on into what stands behind it",
     ),
     Mutant(
+        name="attention_unguarded_round",
+        kind="unguarded tail",
+        kernel="decode_attention",
+        file="kernels/decode_attention_fast.cuh",
+        changes=[("if (first + i * L::kTeams < entries) {", "if (first + i * L::kTeams < kEntries) {")],
+        tests="Emulated/DecodeAttention.SmallEveryShapeInFp32/*",
+        why="the last round of a list reads slots behind its end, which nobody found",
+    ),
+    Mutant(
+        name="attention_weights_of_another_round",
+        kind="wrong round",
+        kernel="decode_attention",
+        file="kernels/decode_attention_fast.cuh",
+        changes=[("weights[head * kScoreRow + entry];", "weights[head * kScoreRow + entry % (2 * L::kRound)];")],
+        tests="Emulated/DecodeAttention.SmallEveryShapeInBf16/*:"
+        "Emulated/DecodeAttention.SmallFastAndGeneralPathsAgree/*",
+        why="from the third round on, values are weighed as those two rounds before",
+    ),
+    Mutant(
         name="merge_unguarded_tail",
         kind="unguarded tail",
         kernel="merge_states",
