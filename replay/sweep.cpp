@@ -161,7 +161,7 @@ class Sweep {
          first = results_.find(next_to_write_)) {
       batch_curves_ += first->second.curves.size();
       for (const auto& curve : first->second.curves) batch_cpu_ns_ += curve ? curve->cpu_ns : 0;
-      batch_.push_back(std::move(*first));
+      batch_.emplace_back(first->first, std::move(first->second));
       results_.erase(first);
       ++next_to_write_;
     }

@@ -37,6 +37,7 @@ extern "C" {
 #define LIL_API __attribute__((visibility("default")))
 #endif
 
+/* NOLINTBEGIN(modernize-use-using,readability-identifier-naming): this is C. */
 typedef struct lil_guardian lil_guardian;
 
 typedef enum lil_decision {
@@ -44,6 +45,7 @@ typedef enum lil_decision {
   LIL_GO_ON = 0,
   LIL_STOP = 1 /* stop after this token; push no more before the next start */
 } lil_decision;
+/* NOLINTEND(modernize-use-using,readability-identifier-naming) */
 
 /*
  * A guardian from a rule with `signal` and `stream` among its parameters, as
