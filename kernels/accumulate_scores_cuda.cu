@@ -9,6 +9,11 @@ namespace {
 
 constexpr unsigned kThreads = 128;
 
+__device__ void put_score(const AccumulateScoresArgs& args, std::int64_t i, float score) {
+  const simt::Global<float> scores(args.scores);
+  scores.store(i, args.add ? scores.load(i) + score : score);
+}
+
 /// A thread for each place of a set's list.
 __global__ void accumulate_scores_kernel(AccumulateScoresArgs args) {
   const std::int64_t request = static_cast<std::int64_t>(blockIdx.x) * args.requests_per_set;
@@ -17,20 +22,23 @@ __global__ void accumulate_scores_kernel(AccumulateScoresArgs args) {
   const std::int32_t tokens = tokens_of(args.lists, request);
   const simt::Global<const float> logits(args.logits);
   const simt::Global<const float> lse(args.lse);
-  const simt::Global<float> scores(args.scores);
 
   for (std::int64_t place = static_cast<std::int64_t>(blockIdx.y) * kThreads + threadIdx.x; place < tokens;
        place += static_cast<std::int64_t>(gridDim.y) * kThreads) {
-    float joint = 0;
-    for (std::int64_t head = first_head; head < first_head + heads; ++head) {
-      const float weight = expf(logits.load(head * args.logits_stride + place) - lse.load(head));
-      joint = args.reduce == GroupReduce::kMax ? fmaxf(joint, weight) : joint + weight;
-    }
-    if (args.reduce == GroupReduce::kMean) {
-      joint /= static_cast<float>(heads);
-    }
     const std::int64_t slot = slot_of(args.lists, request, static_cast<std::int32_t>(place));
-    scores.store(slot, args.add ? scores.load(slot) + joint : joint);
+    float joint = 0;
+    for (std::int64_t head = 0; head < heads; ++head) {
+      const float weight =
+          expf(logits.load((first_head + head) * args.logits_stride + place) - lse.load(first_head + head));
+      if (args.per_query_head) {
+        put_score(args, head * args.score_head_stride + slot, weight);
+      } else {
+        joint = args.reduce == GroupReduce::kMax ? fmaxf(joint, weight) : joint + weight;
+      }
+    }
+    if (!args.per_query_head) {
+      put_score(args, slot, args.reduce == GroupReduce::kMean ? joint / static_cast<float>(heads) : joint);
+    }
   }
 }
 

@@ -1,12 +1,19 @@
+// One compilation for each kind of processor; the widest one is chosen at run time.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/append_cpu.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
 #include <algorithm>
 
 #include "kernels/checks.h"
 #include "kernels/half.h"
 #include "kernels/launchers.h"
-#include "kernels/rotate_row.h"
+#include "kernels/rotate_row-inl.h"
 #include "kernels/thread_team.h"
 
-namespace lil::kernels::cpu {
+HWY_BEFORE_NAMESPACE();
+namespace lil::kernels::cpu::HWY_NAMESPACE {
 namespace {
 
 /// Lets the bounds of the slot's page enclose its key.
@@ -51,17 +58,32 @@ void append_one(const AppendArgs& args, std::int64_t request) {
   }
 }
 
+void append_request(const AppendArgs& args, std::int64_t request) {
+  for_dtype(args.dtype, [&](auto zero) { append_one<decltype(zero)>(args, request); });
+}
+
+}  // namespace
+}  // namespace lil::kernels::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lil::kernels::cpu {
+namespace {
+HWY_EXPORT(append_request);
 }  // namespace
 
 Status append(const AppendArgs& args, Stream stream) {
   if (check(args) != Status::kOk) {
     return Status::kBadArguments;
   }
-  for_dtype(args.dtype, [&](auto zero) {
-    ThreadTeam::run_on(stream, args.requests,
-                       [&](std::int64_t request) { append_one<decltype(zero)>(args, request); });
+  const std::int64_t arrays =
+      args.bounds_page_size == 0 ? 4 : 8;  // that each channel is read from or goes to
+  const std::int64_t bytes = arrays * args.requests * args.head_dim * bytes_of(args.dtype);
+  ThreadTeam::run_on(ThreadTeam::worth_sharing(stream, bytes), args.requests, [&](std::int64_t request) {
+    HWY_DYNAMIC_DISPATCH(append_request)(args, request);
   });
   return Status::kOk;
 }
 
 }  // namespace lil::kernels::cpu
+#endif

@@ -1,5 +1,5 @@
-// The fp32 lanes in which the CPU's decode_attention sums, and rows of each type in them, for one of
-// Highway's targets: included once by each target of a .cpp, as Highway has it.
+// Rows of each type in the lanes in which the CPU's decode_attention sums, for one of Highway's targets:
+// included once by each target of a .cpp, as Highway has it.
 #if defined(LIL_KERNELS_ATTENTION_LANES_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LIL_KERNELS_ATTENTION_LANES_INL_H
 #undef LIL_KERNELS_ATTENTION_LANES_INL_H
@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/lanes-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace lil::kernels::cpu {
 namespace HWY_NAMESPACE {
@@ -21,51 +23,18 @@ namespace attention {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr std::int64_t kLanes = 16;
-
-using FloatTag = hn::CappedTag<float, kLanes>;
-using FloatVector = hn::Vec<FloatTag>;
-constexpr FloatTag kFloats;
-constexpr std::int64_t kVectorLanes = static_cast<std::int64_t>(hn::MaxLanes(FloatTag()));
-constexpr std::int64_t kVectors = kLanes / kVectorLanes;  ///< that make up 16 lanes
-
-struct Lanes {
-  FloatVector at[kVectors];
-};
-
-HWY_INLINE Lanes broadcast(float value) {
-  Lanes lanes;
-  HWY_UNROLL(16)
-  for (FloatVector& vector : lanes.at) vector = hn::Set(kFloats, value);
-  return lanes;
-}
-
-HWY_INLINE Lanes load(const float* from) {
-  Lanes lanes;
-  HWY_UNROLL(16)
-  for (std::int64_t i = 0; i < kVectors; ++i) lanes.at[i] = hn::LoadU(kFloats, from + i * kVectorLanes);
-  return lanes;
-}
-
-HWY_INLINE void store(const Lanes& lanes, float* to) {
-  HWY_UNROLL(16)
-  for (std::int64_t i = 0; i < kVectors; ++i) hn::StoreU(lanes.at[i], kFloats, to + i * kVectorLanes);
-}
-
-HWY_INLINE void add_product(const Lanes& a, const Lanes& b, Lanes& sum) {
-  HWY_UNROLL(16)
-  for (std::int64_t i = 0; i < kVectors; ++i) sum.at[i] = hn::MulAdd(a.at[i], b.at[i], sum.at[i]);
-}
-
-/// The 16 lanes of one sum, folded in halves.
-HWY_INLINE float fold(const Lanes& lanes) {
-  float sums[kLanes];
-  store(lanes, sums);
-  for (std::int64_t half = kLanes / 2; half > 0; half /= 2) {
-    for (std::int64_t i = 0; i < half; ++i) sums[i] += sums[i + half];
-  }
-  return sums[0];
-}
+using lanes::add_product;
+using lanes::broadcast;
+using lanes::FloatTag;
+using lanes::FloatVector;
+using lanes::fold;
+using lanes::kFloats;
+using lanes::kLanes;
+using lanes::kVectorLanes;
+using lanes::kVectors;
+using lanes::Lanes;
+using lanes::load;
+using lanes::store;
 
 // ------------------------------------------------------------------------------------- rows of each type
 
@@ -173,29 +142,6 @@ template <class Rows>
 HWY_INLINE void store_sums(const Unit<Rows>& unit, float* to) {
   HWY_UNROLL(2)
   for (std::int64_t w = 0; w < Rows::kWidth; ++w) store(unit.at[w], to + w * kLanes);
-}
-
-// ------------------------------------------------------------------------------------------- softmax
-
-/// e^x for x <= 0 within 2 units in the last place; 0 below -86. NaN stays NaN.
-HWY_INLINE FloatVector exp_of(FloatVector x) {
-  const auto least = hn::Set(kFloats, -86.0F);
-  const auto bounded = hn::Max(least, x);  // NaN where x is: the second operand, if one is NaN
-  const auto log2_e = hn::Set(kFloats, 1.442695041F);
-  const auto whole = hn::Round(hn::Mul(bounded, log2_e));
-  const auto rest = hn::MulSub(bounded, log2_e, whole);
-  // 2^rest for rest in [-1/2, 1/2]: interpolated at the Chebyshev nodes, relative error 2^-28.
-  auto power = hn::Set(kFloats, 0.000154614449F);
-  power = hn::MulAdd(power, rest, hn::Set(kFloats, 0.0013400428F));
-  power = hn::MulAdd(power, rest, hn::Set(kFloats, 0.00961805694F));
-  power = hn::MulAdd(power, rest, hn::Set(kFloats, 0.0555032715F));
-  power = hn::MulAdd(power, rest, hn::Set(kFloats, 0.240226507F));
-  power = hn::MulAdd(power, rest, hn::Set(kFloats, 0.693147182F));
-  power = hn::MulAdd(power, rest, hn::Set(kFloats, 1.0F));
-  const hn::RebindToSigned<FloatTag> integers;
-  const auto exponent = hn::Add(hn::ConvertTo(integers, whole), hn::Set(integers, 127));
-  const auto scaled = hn::Mul(power, hn::BitCast(kFloats, hn::ShiftLeft<23>(exponent)));
-  return hn::IfThenZeroElse(hn::Lt(x, least), scaled);
 }
 
 }  // namespace attention

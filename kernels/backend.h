@@ -2,13 +2,18 @@
 
 #include "kernels/accumulate_scores.h"
 #include "kernels/append.h"
+#include "kernels/cast_rows.h"
 #include "kernels/compact.h"
+#include "kernels/copy_rows.h"
 #include "kernels/decode_attention.h"
+#include "kernels/distribution.h"
 #include "kernels/linear.h"
 #include "kernels/merge_states.h"
 #include "kernels/page_bounds.h"
 #include "kernels/page_scores.h"
+#include "kernels/rms_norm.h"
 #include "kernels/rotate.h"
+#include "kernels/silu_times.h"
 #include "kernels/status.h"
 #include "kernels/topk.h"
 
@@ -29,7 +34,14 @@ struct Backend {
   Status (*page_scores)(const PageScoresArgs&, Stream) = nullptr;
   Status (*topk)(const TopkArgs&, Stream) = nullptr;
   Status (*compact)(const CompactArgs&, Stream) = nullptr;
-  Status (*linear)(const LinearArgs&, Stream) = nullptr;  ///< null where a library's GEMM serves instead
+  Status (*copy_rows)(const CopyRowsArgs&, Stream) = nullptr;
+
+  // Work on rows of activations. Null where a library serves instead, as on a GPU.
+  Status (*linear)(const LinearArgs&, Stream) = nullptr;
+  Status (*rms_norm)(const RmsNormArgs&, Stream) = nullptr;
+  Status (*silu_times)(const SiluTimesArgs&, Stream) = nullptr;
+  Status (*cast_rows)(const CastRowsArgs&, Stream) = nullptr;
+  Status (*distribution)(const DistributionArgs&, Stream) = nullptr;
 };
 
 /// Portable C++ with the widest vectors this processor has.

@@ -13,7 +13,12 @@ const Backend& cpu_backend() {
                                cpu::page_scores,
                                cpu::topk,
                                cpu::compact,
-                               cpu::linear};
+                               cpu::copy_rows,
+                               cpu::linear,
+                               cpu::rms_norm,
+                               cpu::silu_times,
+                               cpu::cast_rows,
+                               cpu::distribution};
   return backend;
 }
 

@@ -15,6 +15,11 @@ const Backend& cuda_backend() {
                                cuda::page_scores,
                                cuda::topk,
                                cuda::compact,
+                               cuda::copy_rows,
+                               nullptr,
+                               nullptr,
+                               nullptr,
+                               nullptr,
                                nullptr};
   return backend;
 }

@@ -1,5 +1,7 @@
 #include "kernels/checks.h"
 
+#include <cstdint>
+
 namespace lil::kernels {
 namespace {
 
@@ -30,6 +32,10 @@ bool can_rotate(std::int32_t head_dim, std::int32_t rope_positions) {
 template <class... Pointers>
 bool all_given(const Pointers*... pointers) {
   return (... && (pointers != nullptr));
+}
+
+bool is_word(const void* pointer) {
+  return reinterpret_cast<std::uintptr_t>(pointer) % sizeof(std::uint32_t) == 0;
 }
 
 bool is_valid(const PageLists& lists) {
@@ -104,10 +110,11 @@ Status check(const AccumulateScoresArgs& args) {
   const bool sizes = args.requests > 0 && args.group >= 1 && args.requests_per_set >= 1 &&
                      args.requests % args.requests_per_set == 0 && is_valid(args.lists) &&
                      is_valid(args.reduce);
+  const bool heads = !args.per_query_head || (args.requests_per_set == 1 && args.score_head_stride >= 1);
   const bool strides = args.logits_stride >= args.lists.max_tokens;
   const bool pointers =
       all_given(args.lse) && (args.lists.max_tokens == 0 || all_given(args.logits, args.scores));
-  return ok_if(sizes && strides && pointers);
+  return ok_if(sizes && heads && strides && pointers);
 }
 
 Status check(const PageBoundsArgs& args) {
@@ -157,12 +164,72 @@ Status check(const CompactArgs& args) {
   return ok_if(sizes && pointers);
 }
 
+Status check(const CopyRowsArgs& args) {
+  if (args.requests == 0) {
+    return Status::kOk;
+  }
+  const bool sizes = args.requests > 0 && args.requests_per_set >= 1 &&
+                     args.requests % args.requests_per_set == 0 && args.row_bytes >= 4 &&
+                     args.row_bytes <= kCopyRowBytes && args.row_bytes % 4 == 0 && args.max_count >= 0;
+  const auto holds_list = [&](const std::int32_t* list, std::int64_t stride) {
+    return list == nullptr || stride == 0 || stride >= args.max_count;
+  };
+  const bool strides = holds_list(args.index, args.index_stride) &&
+                       holds_list(args.out_index, args.out_index_stride) && args.in_request_rows >= 0 &&
+                       args.out_request_rows >= 0;
+  const bool pointers = all_given(args.counts) && (args.max_count == 0 || all_given(args.in, args.out)) &&
+                        is_word(args.in) && is_word(args.out);
+  return ok_if(sizes && strides && pointers);
+}
+
 Status check(const LinearArgs& args) {
   const bool sizes = args.rows >= 1 && args.rows <= kLinearRows && args.inputs >= 1 && args.outputs >= 1 &&
                      is_valid(args.dtype);
   const bool strides =
       args.weight_stride >= args.inputs && args.x_stride >= args.inputs && args.y_stride >= args.outputs;
   return ok_if(sizes && strides && all_given(args.weights, args.x, args.y));
+}
+
+Status check(const RmsNormArgs& args) {
+  if (args.rows == 0) {
+    return Status::kOk;
+  }
+  const bool sizes =
+      args.rows > 0 && args.columns >= 1 && is_valid(args.dtype) && args.epsilon >= 0;  // NaN is not
+  const bool strides = args.stream_stride >= args.columns && args.y_stride >= args.columns &&
+                       (args.branch == nullptr || args.branch_stride >= args.columns);
+  return ok_if(sizes && strides && all_given(args.stream, args.weight, args.y));
+}
+
+Status check(const SiluTimesArgs& args) {
+  if (args.rows == 0) {
+    return Status::kOk;
+  }
+  const bool sizes = args.rows > 0 && args.columns >= 1 && is_valid(args.dtype);
+  const bool strides = args.gate_stride >= args.columns && args.up_stride >= args.columns;
+  return ok_if(sizes && strides && all_given(args.gate, args.up));
+}
+
+Status check(const CastRowsArgs& args) {
+  if (args.rows == 0) {
+    return Status::kOk;
+  }
+  const auto is_side = [&](DType dtype) { return dtype == DType::kFp32 || dtype == args.dtype; };
+  const bool sizes = args.rows > 0 && args.columns >= 1 && is_valid(args.dtype) && is_side(args.in_dtype) &&
+                     is_side(args.out_dtype);
+  const bool strides =
+      args.in_stride >= args.columns && args.out_stride >= args.columns &&
+      (args.in != args.out || (args.in_stride == args.out_stride && args.in_dtype == args.out_dtype));
+  return ok_if(sizes && strides && all_given(args.in, args.out));
+}
+
+Status check(const DistributionArgs& args) {
+  if (args.rows == 0) {
+    return Status::kOk;
+  }
+  const bool sizes = args.rows > 0 && args.vocabulary >= 1 && args.vocabulary <= INT32_MAX &&
+                     args.logits_stride >= args.vocabulary;
+  return ok_if(sizes && all_given(args.logits, args.out));
 }
 
 }  // namespace lil::kernels

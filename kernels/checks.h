@@ -17,6 +17,11 @@ namespace lil::kernels {
 [[nodiscard]] Status check(const PageScoresArgs& args);
 [[nodiscard]] Status check(const TopkArgs& args);
 [[nodiscard]] Status check(const CompactArgs& args);
+[[nodiscard]] Status check(const CopyRowsArgs& args);
 [[nodiscard]] Status check(const LinearArgs& args);
+[[nodiscard]] Status check(const RmsNormArgs& args);
+[[nodiscard]] Status check(const SiluTimesArgs& args);
+[[nodiscard]] Status check(const CastRowsArgs& args);
+[[nodiscard]] Status check(const DistributionArgs& args);
 
 }  // namespace lil::kernels

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 
 #include "kernels/checks.h"
 #include "kernels/launchers.h"
@@ -6,6 +7,9 @@
 
 namespace lil::kernels::cpu {
 namespace {
+
+/// Worth of a page's number, as ThreadTeam::worth_sharing counts it.
+constexpr std::int64_t kBytesOfPage = 64;
 
 void compact_list(const CompactArgs& args, std::int64_t request) {
   std::int32_t* pages = args.pages + request * args.pages_stride;
@@ -25,6 +29,7 @@ void compact_list(const CompactArgs& args, std::int64_t request) {
       std::fill_n(args.slot_positions + std::int64_t{page} * args.page_size, args.page_size, -1);
     }
   }
+  if (args.append_freed) std::copy_n(freed, count - kept, pages + kept);
   args.counts[request] = kept;
   args.freed_counts[request] = count - kept;
 }
@@ -35,7 +40,9 @@ Status compact(const CompactArgs& args, Stream stream) {
   if (check(args) != Status::kOk) {
     return Status::kBadArguments;
   }
-  ThreadTeam::run_on(stream, args.requests, [&](std::int64_t request) { compact_list(args, request); });
+  const auto pages = std::accumulate(args.counts, args.counts + args.requests, std::int64_t{0});
+  ThreadTeam::run_on(ThreadTeam::worth_sharing(stream, pages * kBytesOfPage), args.requests,
+                     [&](std::int64_t request) { compact_list(args, request); });
   return Status::kOk;
 }
 

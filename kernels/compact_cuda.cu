@@ -71,6 +71,12 @@ __global__ void compact_kernel(CompactArgs args) {
     }
   }
   __syncthreads();
+  if (args.append_freed) {
+    const simt::Global<const std::int32_t> freed(args.freed);
+    for (std::int32_t i = static_cast<std::int32_t>(threadIdx.x); i < count - kept; i += kThreads) {
+      pages.store(list + kept + i, freed.load(request * args.freed_stride + i));
+    }
+  }
   if (threadIdx.x == 0) {
     simt::Global<std::int32_t>(args.counts).store(request, kept);
     simt::Global<std::int32_t>(args.freed_counts).store(request, count - kept);

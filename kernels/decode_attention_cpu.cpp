@@ -23,6 +23,7 @@
 
 #include "kernels/attention_lanes-inl.h"
 #include "kernels/attention_split.h"
+#include "kernels/exp-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lil::kernels::cpu {
@@ -520,6 +521,7 @@ HWY_AFTER_NAMESPACE();
 
 #include "kernels/checks.h"
 #include "kernels/launchers.h"
+#include "kernels/list_access.h"
 #include "kernels/thread_team.h"
 
 namespace lil::kernels::cpu {
@@ -555,7 +557,11 @@ Status decode_attention(const DecodeAttentionArgs& args, Stream stream) {
   if (status != Status::kOk) return status;
   const std::int64_t splits = args.requests * splits_of(args.lists.max_tokens);
   const std::int64_t length = run_length(splits, ThreadTeam::threads_of(stream));
-  ThreadTeam::run_on(stream, (splits + length - 1) / length, [&](std::int64_t part) {
+  constexpr std::int64_t kWorth = 4;  // of a byte of keys and values, which come from memory
+  const std::int64_t entries = entries_of(args.lists, args.requests);
+  const std::int64_t bytes = 2 * entries * args.head_dim * bytes_of(args.dtype) * kWorth;
+  const Stream shared = ThreadTeam::worth_sharing(stream, bytes);
+  ThreadTeam::run_on(shared, (splits + length - 1) / length, [&](std::int64_t part) {
     attend(AttentionRun(args, part * length, std::min(splits, (part + 1) * length)));
   });
   return Status::kOk;

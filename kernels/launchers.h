@@ -16,7 +16,12 @@ Status page_bounds(const PageBoundsArgs& args, Stream stream);
 Status page_scores(const PageScoresArgs& args, Stream stream);
 Status topk(const TopkArgs& args, Stream stream);
 Status compact(const CompactArgs& args, Stream stream);
+Status copy_rows(const CopyRowsArgs& args, Stream stream);
 Status linear(const LinearArgs& args, Stream stream);
+Status rms_norm(const RmsNormArgs& args, Stream stream);
+Status silu_times(const SiluTimesArgs& args, Stream stream);
+Status cast_rows(const CastRowsArgs& args, Stream stream);
+Status distribution(const DistributionArgs& args, Stream stream);
 }  // namespace cpu
 
 namespace cuda {
@@ -29,6 +34,7 @@ Status page_bounds(const PageBoundsArgs& args, Stream stream);
 Status page_scores(const PageScoresArgs& args, Stream stream);
 Status topk(const TopkArgs& args, Stream stream);
 Status compact(const CompactArgs& args, Stream stream);
+Status copy_rows(const CopyRowsArgs& args, Stream stream);
 }  // namespace cuda
 
 }  // namespace lil::kernels

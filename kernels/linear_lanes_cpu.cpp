@@ -20,7 +20,8 @@
 #include <type_traits>
 
 #include "kernels/columns-inl.h"
-#include "kernels/half.h"
+#include "kernels/half_rows-inl.h"
+#include "kernels/lanes-inl.h"
 #include "kernels/linear_cpu.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -30,12 +31,13 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-using FloatTag = hn::CappedTag<float, kLinearLanes>;
-using FloatVector = hn::Vec<FloatTag>;
-constexpr FloatTag kFloats;
-constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(FloatTag()));
+using lanes::FloatTag;
+using lanes::FloatVector;
+using lanes::kFloats;
+using lanes::kVectors;
+static_assert(kLinearLanes == lanes::kLanes);
+constexpr std::int64_t kLanes = lanes::kVectorLanes;
 constexpr std::int64_t kCacheLine = 64;
-constexpr std::int64_t kVectors = kLinearLanes / kLanes;  ///< that make up the lanes of a sum
 
 // Outputs and rows of x whose sums stay in registers together.
 #if HWY_TARGET == HWY_AVX3
@@ -148,12 +150,7 @@ static_assert(std::size(kAddProducts) == kRows + 1);
 #if HWY_TARGET == HWY_SCALAR
 
 HWY_INLINE FloatVector fold(const float* sums) {
-  float lanes[kLinearLanes];
-  std::memcpy(lanes, sums, sizeof(lanes));
-  for (std::int64_t half = kLinearLanes / 2; half > 0; half /= 2) {
-    for (int lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
-  }
-  return hn::Set(kFloats, lanes[0]);
+  return hn::Set(kFloats, lanes::fold(lanes::load(sums)));
 }
 
 #else
@@ -170,32 +167,15 @@ HWY_INLINE columns::WordVector fold_quads(const float* sums, int first) {
 }
 
 HWY_INLINE FloatVector fold(const float* sums) {
-  const columns::Columns lanes =
+  const columns::Columns turned =
       columns::turn_quads(fold_quads(sums, 0), fold_quads(sums, 1), fold_quads(sums, 2), fold_quads(sums, 3));
   FloatVector lane[4];
   HWY_UNROLL(4)
-  for (int i = 0; i < 4; ++i) lane[i] = hn::BitCast(kFloats, lanes.at[i]);
+  for (int i = 0; i < 4; ++i) lane[i] = hn::BitCast(kFloats, turned.at[i]);
   return hn::Add(hn::Add(lane[0], lane[2]), hn::Add(lane[1], lane[3]));
 }
 
 #endif
-
-HWY_INLINE void widen(const float* from, std::int64_t count, float* to) {
-  std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(float));
-}
-
-HWY_INLINE void widen(const Fp16* from, std::int64_t count, float* to) {
-  std::int64_t i = 0;
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_NEON
-  // Elsewhere Highway computes the conversion, and infinities come out finite.
-  const hn::Rebind<hwy::float16_t, FloatTag> halves;
-  for (; i + kLanes <= count; i += kLanes) {
-    const auto some = hn::LoadU(halves, reinterpret_cast<const hwy::float16_t*>(from + i));
-    hn::Store(hn::PromoteTo(kFloats, some), kFloats, to + i);
-  }
-#endif
-  for (; i < count; ++i) to[i] = to_float(from[i]);
-}
 
 template <class T>
 class Strips {
@@ -272,7 +252,7 @@ class Strips {
     Tile tile{{}, 1, x_of(whole_), args_.rows, whole_ == 0};
     for (int i = 0; i < kOutputs; ++i) {
       std::memset(wide_[i], 0, kLinearBlock * sizeof(float));
-      widen(weights_of(place.n + i, whole_), args_.inputs - whole_ * kLinearBlock, wide_[i]);
+      half_rows::widen(weights_of(place.n + i, whole_), args_.inputs - whole_ * kLinearBlock, wide_[i]);
       tile.weights[i] = wide_[i];
     }
     add_rows(tile, Upcoming{}, sums_of(place));
@@ -282,7 +262,7 @@ class Strips {
 
   const float* as_floats(const float* weights, int /*i*/, std::int64_t /*blocks*/) { return weights; }
   const float* as_floats(const Fp16* weights, int i, std::int64_t blocks) {
-    widen(weights, blocks * kLinearBlock, wide_[i]);
+    half_rows::widen(weights, blocks * kLinearBlock, wide_[i]);
     return wide_[i];
   }
 

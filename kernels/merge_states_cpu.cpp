@@ -92,7 +92,9 @@ void merge_head(const MergeStatesArgs& args, std::int64_t request, std::int64_t 
 Status merge_states(const MergeStatesArgs& args, Stream stream) {
   const Status status = check(args);
   if (status != Status::kOk) return status;
-  ThreadTeam::run_on(stream, std::int64_t{args.requests} * args.group,
+  const std::int64_t heads = std::int64_t{args.requests} * args.group;
+  const std::int64_t bytes = heads * args.states * args.head_dim * std::int64_t{sizeof(float)};
+  ThreadTeam::run_on(ThreadTeam::worth_sharing(stream, bytes), heads,
                      [&](std::int64_t part) { merge_head(args, part / args.group, part % args.group); });
   return Status::kOk;
 }

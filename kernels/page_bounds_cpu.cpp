@@ -7,6 +7,7 @@
 #include "kernels/checks.h"
 #include "kernels/half.h"
 #include "kernels/launchers.h"
+#include "kernels/list_access.h"
 #include "kernels/thread_team.h"
 
 namespace lil::kernels::cpu {
@@ -77,8 +78,9 @@ Status page_bounds(const PageBoundsArgs& args, Stream stream) {
   if (check(args) != Status::kOk) {
     return Status::kBadArguments;
   }
+  const std::int64_t bytes = entries_of(args.lists, args.requests) * args.head_dim * bytes_of(args.dtype);
   for_dtype(args.dtype, [&](auto zero) {
-    ThreadTeam::run_on(stream, args.requests,
+    ThreadTeam::run_on(ThreadTeam::worth_sharing(stream, bytes), args.requests,
                        [&](std::int64_t request) { bound_list<decltype(zero)>(args, request); });
   });
   return Status::kOk;

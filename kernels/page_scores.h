@@ -11,8 +11,8 @@ namespace lil::kernels {
 
 /// Quest's upper bound of q . k over a page [Tang 2024]:
 ///   u[h, p] = sum_i max(q[h, i] * highs[p, i], q[h, i] * lows[p, i]), without scale, in fp32,
-/// in an order that depends on head_dim, dtype and group alone, and on a CPU on the width of the processor's
-/// vectors: another processor may give other bits. Each bound is read once for the whole group.
+/// in an order that depends on head_dim, dtype and group alone; on a CPU 16 lanes, then halves. Each bound is
+/// read once for the whole group.
 struct PageScoresArgs {
   DType dtype = DType::kFp32;  ///< of queries and bounds
   std::int32_t requests = 0;

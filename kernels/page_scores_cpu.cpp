@@ -5,11 +5,15 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "kernels/checks.h"
 #include "kernels/half.h"
+#include "kernels/lanes-inl.h"
 #include "kernels/launchers.h"
+#include "kernels/list_access.h"
 #include "kernels/thread_team.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -18,23 +22,37 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr std::int64_t kMaxHeadDim = 512;
 /// Heads that a pass over a page's bounds serves: what fits in registers.
-constexpr std::int64_t kHeads = 8;
+constexpr std::int64_t kHeads = std::max<std::int64_t>(1, 8 / lanes::kVectors);
 /// Pages whose bounds the passes for more heads find in the cache.
 constexpr std::int64_t kPages = 32;
 
-using Wide = hn::CappedTag<float, 16>;
-const Wide d;
+using lanes::FloatTag;
+using lanes::kFloats;
+using lanes::kLanes;
+using lanes::kVectorLanes;
+using lanes::Lanes;
 
-hn::Vec<Wide> load(const float* from) {
-  return hn::LoadU(d, from);
+HWY_INLINE Lanes load(const float* from) {
+  return lanes::load(from);
 }
-hn::Vec<Wide> load(const Bf16* from) {
-  const hn::Rebind<hwy::bfloat16_t, Wide> narrow;
-  return hn::PromoteTo(d, hn::LoadU(narrow, reinterpret_cast<const hwy::bfloat16_t*>(from)));
+
+/// Stored: Highway's type of the elements.
+template <class Stored, class T>
+HWY_INLINE Lanes load_halves(const T* from) {
+  const hn::Rebind<Stored, FloatTag> narrow;
+  Lanes result;
+  HWY_UNROLL(16)
+  for (std::int64_t v = 0; v < lanes::kVectors; ++v) {
+    const auto* vector = reinterpret_cast<const Stored*>(from + v * kVectorLanes);
+    result.at[v] = hn::PromoteTo(kFloats, hn::LoadU(narrow, vector));
+  }
+  return result;
 }
-hn::Vec<Wide> load(const Fp16* from) {
-  const hn::Rebind<hwy::float16_t, Wide> narrow;
-  return hn::PromoteTo(d, hn::LoadU(narrow, reinterpret_cast<const hwy::float16_t*>(from)));
+HWY_INLINE Lanes load(const Bf16* from) {
+  return load_halves<hwy::bfloat16_t>(from);
+}
+HWY_INLINE Lanes load(const Fp16* from) {
+  return load_halves<hwy::float16_t>(from);
 }
 
 /// Queries of up to kHeads heads in fp32, with zeros after head_dim.
@@ -52,49 +70,52 @@ void load_queries(const T* rows, std::int64_t row_stride, std::int64_t heads, st
   }
 }
 
-/// Takes the channels from `first` into the sums. A query's sign says which bound gives the greater product.
+/// Takes 16 channels from `first` on into the sums. A query's sign says which bound gives the greater
+/// product.
 template <int kCount, class T>
-void take_channels(const Queries& queries, std::int64_t first, const T* low, const T* high,
-                   hn::Vec<Wide>* sums) {
-  const auto lows = load(low);
-  const auto highs = load(high);
+HWY_INLINE void take_channels(const Queries& queries, std::int64_t first, const T* low, const T* high,
+                              Lanes* sums) {
+  const Lanes lows = load(low);
+  const Lanes highs = load(high);
+  HWY_UNROLL(8)
   for (int head = 0; head < kCount; ++head) {
-    const auto query = hn::Load(d, &queries.at[head][first]);
-    sums[head] = hn::MulAdd(query, hn::IfThenElse(hn::Lt(query, hn::Zero(d)), lows, highs), sums[head]);
+    HWY_UNROLL(16)
+    for (std::int64_t v = 0; v < lanes::kVectors; ++v) {
+      const auto query = hn::Load(kFloats, &queries.at[head][first + v * kVectorLanes]);
+      const auto bound = hn::IfThenElse(hn::Lt(query, hn::Zero(kFloats)), lows.at[v], highs.at[v]);
+      sums[head].at[v] = hn::MulAdd(query, bound, sums[head].at[v]);
+    }
   }
 }
 
 template <int kCount, class T>
 void score_page(const Queries& queries, std::int64_t head_dim, const T* low, const T* high, float* scores) {
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  hn::Vec<Wide> sums[kCount];
-  for (auto& sum : sums) {
-    sum = hn::Zero(d);
-  }
+  Lanes sums[kCount];
+  HWY_UNROLL(8)
+  for (Lanes& sum : sums) sum = lanes::broadcast(0);
   std::int64_t i = 0;
-  for (; i + lanes <= head_dim; i += lanes) {
-    take_channels<kCount>(queries, i, low + i, high + i, sums);
-  }
+  for (; i + kLanes <= head_dim; i += kLanes) take_channels<kCount>(queries, i, low + i, high + i, sums);
   if (i < head_dim) {
-    T low_tail[16] = {};
-    T high_tail[16] = {};
+    T low_tail[kLanes] = {};
+    T high_tail[kLanes] = {};
     std::copy(low + i, low + head_dim, low_tail);
     std::copy(high + i, high + head_dim, high_tail);
     take_channels<kCount>(queries, i, low_tail, high_tail, sums);
   }
-  for (int head = 0; head < kCount; ++head) {
-    scores[head] = hn::GetLane(hn::SumOfLanes(d, sums[head]));
-  }
+  for (int head = 0; head < kCount; ++head) scores[head] = lanes::fold(sums[head]);
 }
 
 template <class T>
 using ScorePage = void (*)(const Queries&, std::int64_t, const T*, const T*, float*);
 
 /// By the number of heads, less one.
+template <class T, std::size_t... kLess>
+constexpr std::array<ScorePage<T>, kHeads> score_pages(std::index_sequence<kLess...> /*heads*/) {
+  return {score_page<kLess + 1, T>...};
+}
 template <class T>
-constexpr ScorePage<T> kScorePage[kHeads] = {score_page<1, T>, score_page<2, T>, score_page<3, T>,
-                                             score_page<4, T>, score_page<5, T>, score_page<6, T>,
-                                             score_page<7, T>, score_page<8, T>};
+constexpr std::array<ScorePage<T>, kHeads> kScorePage =
+    score_pages<T>(std::make_index_sequence<static_cast<std::size_t>(kHeads)>());
 
 /// Puts the score of a head at its place, or joins it to those of the heads before.
 void put_score(const PageScoresArgs& args, std::int64_t request, std::int64_t head, std::int64_t page_place,
@@ -151,12 +172,16 @@ namespace lil::kernels::cpu {
 HWY_EXPORT(score_request);
 
 Status page_scores(const PageScoresArgs& args, Stream stream) {
-  if (check(args) != Status::kOk) {
-    return Status::kBadArguments;
+  if (const Status status = check(args); status != Status::kOk || args.requests == 0) {
+    return status;
   }
-  ThreadTeam::run_on(stream, args.requests, [&](std::int64_t request) {
-    HWY_DYNAMIC_DISPATCH(score_request)(args, request);
-  });
+  const std::int64_t pages = entries_of(args.lists, args.requests) / args.lists.page_size;
+  const std::int64_t bytes = 2 * pages * args.head_dim * bytes_of(args.dtype);  // for each head
+  ThreadTeam::run_on(ThreadTeam::worth_sharing(stream, bytes * args.group), args.requests,
+                     [&](std::int64_t request) {
+                       HWY_DYNAMIC_DISPATCH(score_request)
+                       (args, request);
+                     });
   return Status::kOk;
 }
 

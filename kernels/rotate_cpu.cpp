@@ -1,11 +1,18 @@
+// One compilation for each kind of processor; the widest one is chosen at run time.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/rotate_cpu.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
 #include "kernels/checks.h"
 #include "kernels/half.h"
 #include "kernels/launchers.h"
 #include "kernels/list_access.h"
-#include "kernels/rotate_row.h"
+#include "kernels/rotate_row-inl.h"
 #include "kernels/thread_team.h"
 
-namespace lil::kernels::cpu {
+HWY_BEFORE_NAMESPACE();
+namespace lil::kernels::cpu::HWY_NAMESPACE {
 namespace {
 
 template <class T>
@@ -21,17 +28,30 @@ void rotate_list(const RotateArgs& args, std::int64_t request) {
   }
 }
 
+void rotate_request(const RotateArgs& args, std::int64_t request) {
+  for_dtype(args.dtype, [&](auto zero) { rotate_list<decltype(zero)>(args, request); });
+}
+
+}  // namespace
+}  // namespace lil::kernels::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lil::kernels::cpu {
+namespace {
+HWY_EXPORT(rotate_request);
 }  // namespace
 
 Status rotate(const RotateArgs& args, Stream stream) {
   if (check(args) != Status::kOk) {
     return Status::kBadArguments;
   }
-  for_dtype(args.dtype, [&](auto zero) {
-    ThreadTeam::run_on(stream, args.requests,
-                       [&](std::int64_t request) { rotate_list<decltype(zero)>(args, request); });
+  const std::int64_t bytes = 2 * entries_of(args.lists, args.requests) * args.head_dim * bytes_of(args.dtype);
+  ThreadTeam::run_on(ThreadTeam::worth_sharing(stream, bytes), args.requests, [&](std::int64_t request) {
+    HWY_DYNAMIC_DISPATCH(rotate_request)(args, request);
   });
   return Status::kOk;
 }
 
 }  // namespace lil::kernels::cpu
+#endif

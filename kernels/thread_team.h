@@ -49,6 +49,13 @@ class ThreadTeam {
     }
   }
 
+  /// The stream itself, or null where the work is too small to share. `bytes` is roughly what all parts read
+  /// and write; what comes from memory, or takes more than a few instructions, counts several times. Which of
+  /// the two it is must not show in a result.
+  [[nodiscard]] static Stream worth_sharing(Stream stream, std::int64_t bytes) {
+    return bytes < kBytesWorthSharing ? nullptr : stream;
+  }
+
   /// Threads that `run_on` has for this stream.
   [[nodiscard]] static int threads_of(Stream stream) {
     return stream == nullptr ? 1 : static_cast<const ThreadTeam*>(stream)->threads();
@@ -76,6 +83,9 @@ class ThreadTeam {
   void stop();
 
   static constexpr std::size_t kCacheLine = 64;
+
+  // One thread takes some 5 microseconds for so many that are in its cache.
+  static constexpr std::int64_t kBytesWorthSharing = 262144;
 
   // How many calls there were, which workers wait on; how many workers are inside the job, and whether it
   // takes more; the part that is next. What is written often is on a line of its own.

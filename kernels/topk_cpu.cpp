@@ -2,6 +2,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <numeric>
 
 #include "kernels/checks.h"
 #include "kernels/launchers.h"
@@ -9,6 +10,9 @@
 
 namespace lil::kernels::cpu {
 namespace {
+
+/// Worth of a score, as ThreadTeam::worth_sharing counts it.
+constexpr std::int64_t kBytesOfScore = 128;
 
 constexpr int kDigitBits = 8;
 constexpr std::uint32_t kDigits = 1U << kDigitBits;
@@ -98,7 +102,9 @@ Status topk(const TopkArgs& args, Stream stream) {
   if (check(args) != Status::kOk) {
     return Status::kBadArguments;
   }
-  ThreadTeam::run_on(stream, args.rows, [&](std::int64_t row) { select_row(args, row); });
+  const auto scores = std::accumulate(args.counts, args.counts + args.rows, std::int64_t{0});
+  ThreadTeam::run_on(ThreadTeam::worth_sharing(stream, scores * kBytesOfScore), args.rows,
+                     [&](std::int64_t row) { select_row(args, row); });
   return Status::kOk;
 }
 

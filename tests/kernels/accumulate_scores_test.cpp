@@ -16,6 +16,7 @@ struct Shape {
   std::int32_t page_size = 1;
   GroupReduce reduce = GroupReduce::kSum;
   bool adds = true;
+  bool per_query_head = false;
 };
 
 /// A set: its requests have the same tokens.
@@ -23,11 +24,15 @@ struct Set {
   std::int64_t tokens = 0;
   std::vector<float> logits;  ///< (heads of all requests, tokens)
   std::vector<float> lse;     ///< (heads of all requests)
-  std::vector<float> scores;  ///< (tokens) before
+  std::vector<float> scores;  ///< (score_heads_of, tokens) before
 };
 
 std::int64_t heads_of(const Shape& shape) {
   return std::int64_t{shape.group} * shape.requests_per_set;
+}
+
+std::int64_t score_heads_of(const Shape& shape) {
+  return shape.per_query_head ? shape.group : 1;
 }
 
 Set random_set(const Shape& shape, std::int64_t tokens, float logit_size, Random& random) {
@@ -45,7 +50,7 @@ Set random_set(const Shape& shape, std::int64_t tokens, float logit_size, Random
     set.lse.push_back(static_cast<float>(greatest + std::log(sum)));
   }
   set.lse.resize(heads_of(shape), -std::numeric_limits<float>::infinity());
-  for (std::int64_t i = 0; i < tokens; ++i) {
+  for (std::int64_t i = 0; i < score_heads_of(shape) * tokens; ++i) {
     set.scores.push_back(random.uniform(0, 2));
   }
   return set;
@@ -63,10 +68,16 @@ std::vector<Set> random_sets(const Shape& shape, const std::vector<std::int64_t>
 
 std::vector<double> expected_scores(const Shape& shape, const Set& set) {
   std::vector<double> scores;
-  for (std::int64_t place = 0; place < set.tokens; ++place) {
+  const auto weight_of = [&](std::int64_t head, std::int64_t place) {
+    return std::exp(double{set.logits[head * set.tokens + place]} - set.lse[head]);
+  };
+  for (std::int64_t i = 0; i < shape.group * set.tokens && shape.per_query_head; ++i) {
+    scores.push_back((shape.adds ? set.scores[i] : 0.0) + weight_of(i / set.tokens, i % set.tokens));
+  }
+  for (std::int64_t place = 0; place < set.tokens && !shape.per_query_head; ++place) {
     double joint = 0;
     for (std::int64_t head = 0; head < heads_of(shape); ++head) {
-      const double weight = std::exp(double{set.logits[head * set.tokens + place]} - set.lse[head]);
+      const double weight = weight_of(head, place);
       joint = shape.reduce == GroupReduce::kMax ? std::max(joint, weight) : joint + weight;
     }
     joint /= shape.reduce == GroupReduce::kMean ? static_cast<double>(heads_of(shape)) : 1.0;
@@ -77,29 +88,36 @@ std::vector<double> expected_scores(const Shape& shape, const Set& set) {
 
 class AccumulateScores : public KernelTest {
  protected:
-  /// Scores of each set by place; a test failure if anything else was written.
+  /// Scores of each set by head, if heads have their own, and place; a test failure if anything else was
+  /// written.
   std::vector<std::vector<float>> scores_of(const Shape& shape, const std::vector<Set>& sets,
                                             const Layout& layout = {}) {
     std::vector<std::int64_t> tokens;
     std::int64_t all_tokens = 0;
     for (const Set& set : sets) {
       tokens.insert(tokens.end(), shape.requests_per_set, set.tokens);
-      all_tokens += set.tokens;
+      all_tokens += score_heads_of(shape) * set.tokens;
     }
     const ListCases lists(device(), layout, shape.page_size, tokens);
     const std::int64_t stride = lists.args().max_tokens + layout.padding;
     const std::int64_t heads = heads_of(shape);
     std::vector<float> logits = poisoned(static_cast<std::int64_t>(sets.size()) * heads * stride);
     std::vector<float> lse;
-    std::vector<float> before = poisoned(lists.pool_slots());
+    const std::int64_t score_head_stride = lists.pool_slots() + layout.padding;
+    std::vector<float> before = poisoned(score_heads_of(shape) * score_head_stride);
+    const auto score_at = [&](std::size_t s, std::int64_t i) {
+      return i / sets[s].tokens * score_head_stride +
+             lists.slot(s * shape.requests_per_set, i % sets[s].tokens);
+    };
+    const auto scores_in = [&](std::size_t s) { return score_heads_of(shape) * sets[s].tokens; };
     for (std::size_t s = 0; s < sets.size(); ++s) {
       for (std::int64_t head = 0; head < heads; ++head) {
         std::copy_n(sets[s].logits.begin() + head * sets[s].tokens, sets[s].tokens,
                     logits.begin() + (static_cast<std::int64_t>(s) * heads + head) * stride);
       }
       lse.insert(lse.end(), sets[s].lse.begin(), sets[s].lse.end());
-      for (std::int64_t place = 0; place < sets[s].tokens && shape.adds; ++place) {
-        before[lists.slot(s * shape.requests_per_set, place)] = sets[s].scores[place];
+      for (std::int64_t i = 0; i < scores_in(s) && shape.adds; ++i) {
+        before[score_at(s, i)] = sets[s].scores[i];
       }
     }
     const DeviceArray<float> device_logits(device(), "logits", logits);
@@ -114,15 +132,17 @@ class AccumulateScores : public KernelTest {
                                              .lse = device_lse.data(),
                                              .reduce = shape.reduce,
                                              .add = shape.adds,
-                                             .scores = scores.data()};
+                                             .scores = scores.data(),
+                                             .per_query_head = shape.per_query_head,
+                                             .score_head_stride = score_head_stride};
     run_and_repeat([&] { return backend().accumulate_scores(args, stream()); });
 
     const std::vector<float> all = scores.read();
     EXPECT_EQ(written(all), all_tokens);
     std::vector<std::vector<float>> result(sets.size());
     for (std::size_t s = 0; s < sets.size(); ++s) {
-      for (std::int64_t place = 0; place < sets[s].tokens; ++place) {
-        result[s].push_back(all[lists.slot(s * shape.requests_per_set, place)]);
+      for (std::int64_t i = 0; i < scores_in(s); ++i) {
+        result[s].push_back(all[score_at(s, i)]);
       }
     }
     return result;
@@ -165,6 +185,16 @@ TEST_P(AccumulateScores, SmallPagesStridesAndOverwriting) {
   }
 }
 
+TEST_P(AccumulateScores, SmallEachHeadForItself) {
+  for (const std::int32_t group : kGroups) {
+    for (const bool adds : {false, true}) {
+      SCOPED_TRACE(testing::Message() << group << " heads, adds " << adds);
+      const Shape shape{group, 1, 16, GroupReduce::kMean, adds, true};
+      expect_right(shape, random_sets(shape, {65, 0, 17, 129}), {3, 5, 0});
+    }
+  }
+}
+
 TEST_P(AccumulateScores, Lengths) {
   for (const std::int64_t tokens : lengths_for(device())) {
     SCOPED_TRACE(testing::Message() << tokens << " tokens");
@@ -197,6 +227,10 @@ TEST_P(AccumulateScores, SmallSameBitsInAnyBatch) {
         random_sets(shape, {100, 0, 33, 250, 1}),
         [&](const std::vector<Set>& sets, const Layout& layout) { return scores_of(shape, sets, layout); });
   }
+  const Shape shape{3, 1, 16, GroupReduce::kSum, true, true};
+  expect_same_in_any_batch(
+      random_sets(shape, {100, 0, 33, 250, 1}),
+      [&](const std::vector<Set>& sets, const Layout& layout) { return scores_of(shape, sets, layout); });
 }
 
 /// A cache of one head with a page of one slot for each token.

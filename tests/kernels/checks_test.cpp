@@ -152,6 +152,54 @@ kernels::CompactArgs good_compact() {
           .freed_counts = integers.data()};
 }
 
+kernels::CopyRowsArgs good_copy_rows() {
+  return {.requests = 4,
+          .requests_per_set = 2,
+          .row_bytes = 2048,
+          .counts = integers.data(),
+          .max_count = 4,
+          .index = integers.data(),
+          .index_stride = 4,
+          .in = floats.data(),
+          .out_index = integers.data(),
+          .out_index_stride = 4,
+          .out = other_floats.data()};
+}
+
+kernels::RmsNormArgs good_rms_norm() {
+  return {.rows = 1,
+          .columns = 4,
+          .stream = floats.data(),
+          .stream_stride = 4,
+          .branch = floats.data(),
+          .branch_stride = 4,
+          .weight = floats.data(),
+          .epsilon = 1e-5F,
+          .y = floats.data(),
+          .y_stride = 4};
+}
+
+kernels::SiluTimesArgs good_silu_times() {
+  return {
+      .rows = 1, .columns = 4, .gate = floats.data(), .gate_stride = 4, .up = floats.data(), .up_stride = 4};
+}
+
+kernels::CastRowsArgs good_cast_rows() {
+  return {.dtype = DType::kBf16,
+          .out_dtype = DType::kBf16,
+          .rows = 1,
+          .columns = 4,
+          .in = floats.data(),
+          .in_stride = 4,
+          .out = other_floats.data(),
+          .out_stride = 4};
+}
+
+kernels::DistributionArgs good_distribution() {
+  static kernels::Distribution out;
+  return {.rows = 1, .vocabulary = 4, .logits = floats.data(), .logits_stride = 4, .out = &out};
+}
+
 kernels::LinearArgs good_linear() {
   return {.rows = 1,
           .inputs = 4,
@@ -257,7 +305,13 @@ TEST(Checks, AccumulateScores) {
       Status::kBadArguments, good_accumulate_scores(),
       {SET(requests, -2), SET(requests, 3), SET(group, 0), SET(requests_per_set, 0),
        SET(requests_per_set, -2), SET(logits, nullptr), SET(logits_stride, 99), SET(lse, nullptr),
-       SET(scores, nullptr), SET(reduce, static_cast<GroupReduce>(3))});
+       SET(scores, nullptr), SET(reduce, static_cast<GroupReduce>(3)), SET(per_query_head, true)});
+  kernels::AccumulateScoresArgs each = good_accumulate_scores();
+  each.per_query_head = true;
+  each.requests_per_set = 1;
+  each.score_head_stride = 1;
+  expect_each<kernels::AccumulateScoresArgs>(Status::kBadArguments, each,
+                                             {SET(requests_per_set, 2), SET(score_head_stride, 0)});
 }
 
 TEST(Checks, PageBounds) {
@@ -296,6 +350,82 @@ TEST(Checks, Compact) {
       {SET(requests, -1), SET(pages, nullptr), SET(pages_stride, 3), SET(counts, nullptr), SET(max_count, -1),
        SET(places, nullptr), SET(places_stride, -1), SET(kept, nullptr), SET(freed, nullptr),
        SET(freed_stride, -1), SET(freed_counts, nullptr), SET(page_size, 0)});
+  kernels::CompactArgs appends = good_compact();
+  appends.append_freed = true;
+  expect_each<kernels::CompactArgs>(Status::kBadArguments, appends,
+                                    {SET(freed, nullptr), SET(kept, nullptr), SET(freed_counts, nullptr)});
+}
+
+TEST(Checks, CopyRows) {
+  expect_each<kernels::CopyRowsArgs>(
+      Status::kBadArguments, good_copy_rows(),
+      {SET(requests, -4),
+       SET(requests, 3),
+       SET(requests_per_set, 0),
+       SET(requests_per_set, -2),
+       SET(row_bytes, 0),
+       SET(row_bytes, -4),
+       SET(row_bytes, 6),
+       SET(row_bytes, 2052),
+       SET(counts, nullptr),
+       SET(max_count, -1),
+       SET(index_stride, 3),
+       SET(index_stride, -4),
+       SET(in, nullptr),
+       SET(in_request_rows, -1),
+       SET(out_index_stride, 3),
+       SET(out, nullptr),
+       SET(out_request_rows, -1),
+       {"an odd address", [](auto& args) { args.in = reinterpret_cast<const char*>(floats.data()) + 2; }},
+       {"an odd address", [](auto& args) { args.out = reinterpret_cast<char*>(floats.data()) + 1; }}});
+  expect_each<kernels::CopyRowsArgs>(Status::kOk, good_copy_rows(),
+                                     {SET(row_bytes, 4),
+                                      SET(index, nullptr),
+                                      SET(out_index, nullptr),
+                                      SET(index_stride, 0),
+                                      SET(out_index_stride, 0),
+                                      {"no rows", [](auto& args) {
+                                         args.max_count = 0;
+                                         args.in = nullptr;
+                                         args.out = nullptr;
+                                       }}});
+}
+
+TEST(Checks, RmsNorm) {
+  expect_each<kernels::RmsNormArgs>(
+      Status::kBadArguments, good_rms_norm(),
+      {SET(rows, -1), SET(columns, 0), NO_DTYPE, SET(stream, nullptr), SET(stream_stride, 3),
+       SET(branch_stride, 3), SET(weight, nullptr), SET(epsilon, -1.0F), SET(y, nullptr), SET(y_stride, 3)});
+  expect_each<kernels::RmsNormArgs>(Status::kOk, good_rms_norm(),
+                                    {SET(rows, 0), SET(epsilon, 0.0F), {"no branch", [](auto& args) {
+                                                                          args.branch = nullptr;
+                                                                          args.branch_stride = 0;
+                                                                        }}});
+}
+
+TEST(Checks, SiluTimes) {
+  expect_each<kernels::SiluTimesArgs>(Status::kBadArguments, good_silu_times(),
+                                      {SET(rows, -1), SET(columns, 0), NO_DTYPE, SET(gate, nullptr),
+                                       SET(gate_stride, 3), SET(up, nullptr), SET(up_stride, 3)});
+}
+
+TEST(Checks, CastRows) {
+  expect_each<kernels::CastRowsArgs>(
+      Status::kBadArguments, good_cast_rows(),
+      {SET(rows, -1), SET(columns, 0), NO_DTYPE, SET(in_dtype, DType::kFp16), SET(out_dtype, DType::kFp16),
+       SET(in, nullptr), SET(in_stride, 3), SET(out, nullptr), SET(out_stride, 3),
+       SET(out, floats.data())});  // in place, but of another type
+  kernels::CastRowsArgs in_place = good_cast_rows();
+  in_place.out = floats.data();
+  in_place.out_dtype = DType::kFp32;
+  expect_each<kernels::CastRowsArgs>(Status::kBadArguments, in_place, {SET(out_stride, 5)});
+}
+
+TEST(Checks, Distribution) {
+  expect_each<kernels::DistributionArgs>(
+      Status::kBadArguments, good_distribution(),
+      {SET(rows, -1), SET(vocabulary, 0), SET(vocabulary, std::int64_t{1} << 31), SET(logits, nullptr),
+       SET(logits_stride, 3), SET(out, nullptr)});
 }
 
 TEST(Checks, Linear) {
@@ -320,6 +450,12 @@ TEST_P(Launchers, SmallDoNothingWithoutRequests) {
   run([&] { return backend().page_scores({}, stream()); });
   run([&] { return backend().topk({}, stream()); });
   run([&] { return backend().compact({}, stream()); });
+  run([&] { return backend().copy_rows({}, stream()); });
+  if (backend().linear == nullptr) return;
+  run([&] { return backend().rms_norm({}, stream()); });
+  run([&] { return backend().silu_times({}, stream()); });
+  run([&] { return backend().cast_rows({}, stream()); });
+  run([&] { return backend().distribution({}, stream()); });
 }
 
 /// One request and nothing else.
@@ -342,9 +478,13 @@ TEST_P(Launchers, SmallRefuseWhatTheChecksRefuse) {
   EXPECT_EQ(backend().page_scores(one_request<kernels::PageScoresArgs>(), stream()), Status::kBadArguments);
   EXPECT_EQ(backend().topk({.rows = 1}, stream()), Status::kBadArguments);
   EXPECT_EQ(backend().compact(one_request<kernels::CompactArgs>(), stream()), Status::kBadArguments);
-  if (backend().linear != nullptr) {
-    EXPECT_EQ(backend().linear({.rows = 1}, stream()), Status::kBadArguments);
-  }
+  EXPECT_EQ(backend().copy_rows(one_request<kernels::CopyRowsArgs>(), stream()), Status::kBadArguments);
+  if (backend().linear == nullptr) return;
+  EXPECT_EQ(backend().linear({.rows = 1}, stream()), Status::kBadArguments);
+  EXPECT_EQ(backend().rms_norm({.rows = 1}, stream()), Status::kBadArguments);
+  EXPECT_EQ(backend().silu_times({.rows = 1}, stream()), Status::kBadArguments);
+  EXPECT_EQ(backend().cast_rows({.rows = 1}, stream()), Status::kBadArguments);
+  EXPECT_EQ(backend().distribution({.rows = 1}, stream()), Status::kBadArguments);
 }
 
 }  // namespace

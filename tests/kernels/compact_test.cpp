@@ -28,7 +28,7 @@ class Compact : public KernelTest {
  protected:
   /// Runs the requests on lists of pages in no order and compares every array with the slow twin's.
   void expect_right(const std::vector<Request>& requests, std::int32_t page_size, bool has_positions,
-                    std::int64_t padding = 0) {
+                    std::int64_t padding = 0, bool append_freed = false) {
     std::int64_t longest = 0;
     std::int64_t most_kept = 0;
     std::int64_t most_freed = 0;
@@ -80,6 +80,7 @@ class Compact : public KernelTest {
           std::fill_n(expected_positions.begin() + std::int64_t{list[place]} * page_size, page_size, -1);
         }
       }
+      if (append_freed) std::copy(freed.begin() + r * freed_stride, goes, stays);
     }
 
     const DeviceArray<std::int32_t> device_pages(device(), "pages", pages);
@@ -101,7 +102,8 @@ class Compact : public KernelTest {
                                     .freed_stride = freed_stride,
                                     .freed_counts = device_freed_counts.data(),
                                     .slot_positions = has_positions ? slot_positions.data() : nullptr,
-                                    .page_size = page_size};
+                                    .page_size = page_size,
+                                    .append_freed = append_freed};
     run_and_repeat([&] { return backend().compact(args, stream()); });
 
     EXPECT_EQ(device_counts.read(), kept);
@@ -110,7 +112,8 @@ class Compact : public KernelTest {
     EXPECT_EQ(slot_positions.read(), expected_positions);
     const Indices now = device_pages.read();
     for (std::int64_t r = 0; r < count; ++r) {
-      EXPECT_EQ(part(now, r * pages_stride, kept[r]), part(expected_pages, r * pages_stride, kept[r]))
+      const std::int32_t named = append_freed ? counts[r] : kept[r];
+      EXPECT_EQ(part(now, r * pages_stride, named), part(expected_pages, r * pages_stride, named))
           << "request " << r;
       EXPECT_EQ(part(now, r * pages_stride + counts[r], pages_stride - counts[r]),
                 part(pages, r * pages_stride + counts[r], pages_stride - counts[r]))
@@ -150,6 +153,18 @@ TEST_P(Compact, SmallAllNoneAndAllButOne) {
   expect_right(requests, 1, true);
   expect_right({{260, all}}, 1, true, 1);
   expect_right({{0, {}}, {0, {}}}, 4, true, 1);
+}
+
+TEST_P(Compact, SmallAppendsWhatItFrees) {
+  Random random(89);
+  for (const std::int64_t padding : {0, 5}) {
+    std::vector<Request> requests{{260, {}}, {1, {0}}, {1, {}}};
+    for (const std::int32_t count : {0, 127, 128, 129, 300}) {
+      requests.push_back(random_request(count, 2, random));
+      requests.push_back(random_request(count, 20, random));
+    }
+    expect_right(requests, 2, true, padding, true);
+  }
 }
 
 TEST_P(Compact, Lengths) {

@@ -1,33 +1,13 @@
 // Of the CPU's decode_attention alone: the vector targets that it is compiled for.
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include "tests/kernels/attention_runner.h"
+#include "tests/kernels/targets.h"
 
 namespace lil::tests {
 namespace {
 
 using kernels::DType;
-
-/// Makes kernels run on one of Highway's targets, until the end of the scope.
-class OnlyTarget {
- public:
-  explicit OnlyTarget(std::int64_t target) { choose(target); }
-  ~OnlyTarget() { choose(0); }
-  OnlyTarget(const OnlyTarget&) = delete;
-  OnlyTarget& operator=(const OnlyTarget&) = delete;
-
- private:
-  static void choose(std::int64_t targets) {
-    hwy::SetSupportedTargetsForTest(targets);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  }
-};
-
-/// Without fused multiply-add a target cannot have the bits of those that have it.
-bool is_fused(std::int64_t target) {
-  return (target & (HWY_AVX2 | HWY_AVX3 | HWY_NEON)) != 0;
-}
 
 class DecodeAttentionTargets : public KernelTest {};
 LIL_ON_CPU(DecodeAttentionTargets);

@@ -124,6 +124,13 @@ TEST(ThreadTeam, RunsOnTheTeamOfAStream) {
   EXPECT_EQ(sum, 45);
 }
 
+TEST(ThreadTeam, SharesNoSmallWork) {
+  ThreadTeam team(2);
+  EXPECT_EQ(ThreadTeam::worth_sharing(&team, 1000), nullptr);
+  EXPECT_EQ(ThreadTeam::worth_sharing(&team, 10'000'000), &team);
+  EXPECT_EQ(ThreadTeam::worth_sharing(nullptr, 10'000'000), nullptr);
+}
+
 TEST(ThreadTeam, ServesTwoTeamsAtOnce) {
   std::atomic<std::int64_t> sum = 0;
   const auto work = [&] {

@@ -184,6 +184,61 @@ TABLE = [
         why="a page that is used again keeps the bounds of the tokens before",
     ),
     Mutant(
+        name="compact_appends_unread",
+        kind="missing barrier",
+        kernel="compact",
+        file="kernels/compact_cuda.cu",
+        changes=[
+            (
+                "  __syncthreads();\n  if (args.append_freed) {",
+                "  if (args.append_freed) {",
+            )
+        ],
+        tests="Emulated/Compact.SmallAppendsWhatItFrees/*",
+        why="a freed number takes a place in the list that another thread has yet to read",
+    ),
+    Mutant(
+        name="copy_rows_unguarded_tail",
+        kind="unguarded tail",
+        kernel="copy_rows",
+        file="kernels/copy_rows_cuda.cu",
+        changes=[("place < count; place += teams", "place < args.max_count; place += teams")],
+        tests="Emulated/CopyRows.SmallEveryWidth/*",
+        why="shorter lists are read past their end",
+    ),
+    Mutant(
+        name="copy_rows_own_list",
+        kind="wrong list",
+        kernel="copy_rows",
+        file="kernels/copy_rows_cuda.cu",
+        changes=[("request - request % args.requests_per_set;", "request;")],
+        tests="Emulated/CopyRows.SmallSetsShareTheListOfTheirFirst/*",
+        why="requests of a set have lists of their own, which nothing wrote",
+    ),
+    Mutant(
+        name="copy_rows_half_aligned",
+        kind="misaligned access",
+        kernel="copy_rows",
+        file="kernels/copy_rows_cuda.cu",
+        changes=[
+            (
+                "has_aligned_rows(args.in, args.row_bytes, 1) && has_aligned_rows(args.out, args.row_bytes, 1);",
+                "args.row_bytes % 16 == 0;",
+            )
+        ],
+        tests="Emulated/CopyRows.SmallEveryWidth/*",
+        why="rows of whole packs that begin beside one are read by packs",
+    ),
+    Mutant(
+        name="accumulate_joins_heads",
+        kind="wrong head",
+        kernel="accumulate_scores",
+        file="kernels/accumulate_scores_cuda.cu",
+        changes=[("head * args.score_head_stride + slot, weight", "slot, weight")],
+        tests="Emulated/AccumulateScores.SmallEachHeadForItself/*",
+        why="all heads add to the scores of the first",
+    ),
+    Mutant(
         name="topk_wrong_tie",
         kind="wrong tie",
         kernel="topk",
