@@ -1,19 +1,19 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <string_view>
 
+#include "kernels/dtype.h"
+
 namespace lil::record {
 
-/// Type in which a model's weights, KV cache and activations are held. Sums are always taken in fp32.
-enum class DType { kFp32, kBf16, kFp16 };
+using kernels::DType;
 
+/// `fp32`, `bf16` or `fp16`.
 [[nodiscard]] const char* to_string(DType dtype);
 /// Inverse of to_string. Throws Error(kUsage) that lists the known names.
 [[nodiscard]] DType dtype_from(std::string_view name);
-[[nodiscard]] std::size_t bytes_of(DType dtype);
 
 /// `to.size()` numbers stored as `dtype` at `from` (aligned to their size), exactly.
 void widen(DType dtype, const std::byte* from, std::span<float> to);

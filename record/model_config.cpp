@@ -75,6 +75,13 @@ class Section {
     return Section(path_, *member, prefix_ + key + ".");
   }
 
+  /// Refuses members that are objects: values for one kind of layer each.
+  void refuse_objects() const {
+    for (const auto& [key, member] : object_.items()) {
+      if (member.is_object()) refuse(key, "is an object; values that differ between layers are not known");
+    }
+  }
+
  private:
   std::filesystem::path path_;
   json object_;
@@ -97,9 +104,11 @@ Section read_section(const std::filesystem::path& path) {
 
 // `rope_scaling` beside `rope_theta`, or both within `rope_parameters`; older files say `type` for
 // `rope_type`.
+// As in transformers, what stands in `rope_parameters` goes first.
 RopeConfig read_rope(const Section& config) {
   RopeConfig rope;
   const std::optional<Section> parameters = config.section("rope_parameters");
+  if (parameters) parameters->refuse_objects();
   rope.theta = config.positive("rope_theta", rope.theta);
   if (parameters) rope.theta = parameters->positive("rope_theta", rope.theta);
   const std::optional<Section> scaling = parameters ? parameters : config.section("rope_scaling");
@@ -113,7 +122,10 @@ RopeConfig read_rope(const Section& config) {
   rope.factor = scaling->positive("factor");
   rope.low_frequency_factor = scaling->positive("low_freq_factor");
   rope.high_frequency_factor = scaling->positive("high_freq_factor");
-  rope.original_positions = scaling->count("original_max_position_embeddings");
+  const char* key = "original_max_position_embeddings";
+  rope.original_positions = config.find(key) != nullptr     ? config.count(key)
+                            : scaling->find(key) != nullptr ? scaling->count(key)
+                                                            : config.count("max_position_embeddings");
   if (rope.high_frequency_factor <= rope.low_frequency_factor) {
     scaling->refuse("high_freq_factor", "is not above low_freq_factor");
   }
@@ -126,13 +138,60 @@ void read_llama(const Section& section, ModelConfig& config) {
   config.mlp_bias = section.flag("mlp_bias", false);
 }
 
+// Nothing in the file says so: queries, keys and values have a bias, the output has none.
+void read_qwen2(const Section& section, ModelConfig& config) {
+  if (!section.flag("attention_bias", true)) {
+    section.refuse("attention_bias", "is false; qwen2 has biases on queries, keys and values");
+  }
+  config.qkv_bias = true;
+}
+
+/// Layers of a list, each below `layers`.
+std::vector<std::int64_t> read_layers(const Section& section, const char* key, std::int64_t layers) {
+  const json* list = section.find(key);
+  if (list == nullptr) return {};
+  if (!list->is_array()) section.refuse(key, fmt::format("is {}, not a list", list->dump()));
+  std::vector<std::int64_t> numbers;
+  for (const json& layer : *list) {
+    if (!layer.is_number_integer() || layer < 0 || layer >= layers) {
+      section.refuse(key, fmt::format("has {}, not one of the {} layers", layer.dump(), layers));
+    }
+    numbers.push_back(layer.get<std::int64_t>());
+  }
+  return numbers;
+}
+
+void read_qwen2_moe(const Section& section, ModelConfig& config) {
+  config.qkv_bias = section.flag("qkv_bias", true);
+  if (section.flag("attention_bias", config.qkv_bias) != config.qkv_bias) {
+    section.refuse("attention_bias", fmt::format("contradicts qkv_bias, which is {}", config.qkv_bias));
+  }
+  MoeConfig& moe = config.moe;
+  moe.experts = section.count("num_experts");
+  moe.experts_per_token = section.count("num_experts_per_tok");
+  if (moe.experts_per_token > moe.experts) {
+    section.refuse("num_experts_per_tok",
+                   fmt::format("is {}, above the {} experts", moe.experts_per_token, moe.experts));
+  }
+  moe.intermediate = section.count("moe_intermediate_size");
+  moe.shared_intermediate = section.count("shared_expert_intermediate_size");
+  moe.normalise_weights = section.flag("norm_topk_prob", false);
+  const std::int64_t step = section.count("decoder_sparse_step", 1);
+  const std::vector<std::int64_t> plain = read_layers(section, "mlp_only_layers", config.layers);
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+    const bool is_plain = std::find(plain.begin(), plain.end(), layer) != plain.end();
+    if (!is_plain && (layer + 1) % step == 0) moe.layers.push_back(layer);
+  }
+}
+
 /// What differs between families of the Llama form.
 struct Family {
   std::string_view model_type;
   void (*read)(const Section&, ModelConfig&);
 };
 
-constexpr std::array<Family, 1> kFamilies{{{"llama", read_llama}}};
+constexpr std::array<Family, 3> kFamilies{
+    {{"llama", read_llama}, {"qwen2", read_qwen2}, {"qwen2_moe", read_qwen2_moe}}};
 
 const Family& family_of(const Section& section) {
   const std::string type = section.text("model_type", "");
@@ -144,15 +203,29 @@ const Family& family_of(const Section& section) {
   section.refuse("model_type", fmt::format("is '{}'; known are: {}", type, known));
 }
 
+// Each of these would change what the model computes, and none of them would be noticed.
 void refuse_unknown(const Section& section) {
   const std::string activation = section.text("hidden_act", "silu");
   if (activation != "silu") section.refuse("hidden_act", fmt::format("is '{}'; known is: silu", activation));
   if (section.flag("use_sliding_window", false)) {
     section.refuse("use_sliding_window", "is true; attention over a sliding window is not known");
   }
-  const Section rope = section.section("rope_parameters").value_or(section);
-  if (rope.positive("partial_rotary_factor", 1.0) != 1.0) {
-    rope.refuse("partial_rotary_factor", "is not 1; rotating a part of the channels is not known");
+  if (section.flag("use_mrope", false)) {
+    section.refuse("use_mrope", "is true; positions in several dimensions are not known");
+  }
+  if (section.find("quantization_config") != nullptr) {
+    section.refuse("quantization_config", "is given; quantised weights are not known");
+  }
+  const json* types = section.find("layer_types");
+  for (const json& type : types == nullptr ? json::array() : *types) {
+    if (type != "full_attention") {
+      section.refuse("layer_types", fmt::format("has {}; known is: full_attention", type.dump()));
+    }
+  }
+  for (const Section& place : {section, section.section("rope_parameters").value_or(section)}) {
+    if (place.positive("partial_rotary_factor", 1.0) != 1.0) {
+      place.refuse("partial_rotary_factor", "is not 1; rotating a part of the channels is not known");
+    }
   }
 }
 
@@ -206,22 +279,30 @@ std::string ModelConfig::to_json() const {
                {"high_freq_factor", rope.high_frequency_factor},
                {"original_max_position_embeddings", rope.original_positions}};
   }
-  const json all = {{"model_type", model_type},
-                    {"vocab_size", vocabulary},
-                    {"hidden_size", hidden},
-                    {"intermediate_size", intermediate},
-                    {"num_hidden_layers", layers},
-                    {"num_attention_heads", heads},
-                    {"num_key_value_heads", kv_heads},
-                    {"head_dim", head_dim},
-                    {"rms_norm_eps", rms_epsilon},
-                    {"rope_theta", rope.theta},
-                    {"rope_scaling", scaling},
-                    {"qkv_bias", qkv_bias},
-                    {"output_bias", output_bias},
-                    {"mlp_bias", mlp_bias},
-                    {"tie_word_embeddings", tied_embeddings},
-                    {"eos_token_id", end_ids}};
+  json all = {{"model_type", model_type},
+              {"vocab_size", vocabulary},
+              {"hidden_size", hidden},
+              {"intermediate_size", intermediate},
+              {"num_hidden_layers", layers},
+              {"num_attention_heads", heads},
+              {"num_key_value_heads", kv_heads},
+              {"head_dim", head_dim},
+              {"rms_norm_eps", rms_epsilon},
+              {"rope_theta", rope.theta},
+              {"rope_scaling", scaling},
+              {"qkv_bias", qkv_bias},
+              {"output_bias", output_bias},
+              {"mlp_bias", mlp_bias},
+              {"tie_word_embeddings", tied_embeddings},
+              {"eos_token_id", end_ids}};
+  if (!moe.layers.empty()) {
+    all["moe"] = {{"num_experts", moe.experts},
+                  {"num_experts_per_tok", moe.experts_per_token},
+                  {"moe_intermediate_size", moe.intermediate},
+                  {"shared_expert_intermediate_size", moe.shared_intermediate},
+                  {"norm_topk_prob", moe.normalise_weights},
+                  {"layers", moe.layers}};
+  }
   return all.dump();
 }
 

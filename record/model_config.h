@@ -24,18 +24,30 @@ struct RopeConfig {
   std::int64_t original_positions = 0;
 };
 
+/// Experts in place of one MLP (qwen2_moe): a router picks some for each token, and one that all share is
+/// added.
+struct MoeConfig {
+  std::int64_t experts = 0;
+  std::int64_t experts_per_token = 0;
+  std::int64_t intermediate = 0;         ///< of each expert
+  std::int64_t shared_intermediate = 0;  ///< of the shared expert
+  bool normalise_weights = false;        ///< the picked experts' weights are made to sum to 1
+  std::vector<std::int64_t> layers;      ///< that have experts, ascending; empty: the model has none
+};
+
 /// What a Hugging Face model folder says of its model: a decoder of the Llama form.
 struct ModelConfig {
   std::string model_type;
   std::int64_t vocabulary = 0;
   std::int64_t hidden = 0;
-  std::int64_t intermediate = 0;
+  std::int64_t intermediate = 0;  ///< of the MLP; of no meaning where every layer has experts
   std::int64_t layers = 0;
   std::int64_t heads = 0;
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;
   double rms_epsilon = 1e-6;
   RopeConfig rope;
+  MoeConfig moe;
   bool qkv_bias = false;
   bool output_bias = false;  ///< of the projection after attention
   bool mlp_bias = false;
@@ -47,9 +59,10 @@ struct ModelConfig {
   [[nodiscard]] std::string to_json() const;
 };
 
-/// Reads `config.json`, and the end-of-sequence tokens from `generation_config.json` where that has them.
-/// Throws Error: kNotFound without config.json, kInput naming file, key and value where a value is
-/// missing, of another type, out of range, or stands for something this recorder does not compute.
+/// Reads `config.json` of a llama, qwen2 or qwen2_moe, and the end-of-sequence tokens from
+/// `generation_config.json` where that has them. Throws Error: kNotFound without config.json, kInput naming
+/// file, key and value where a value is missing, of another type, out of range, or stands for something this
+/// recorder does not compute.
 [[nodiscard]] ModelConfig read_model_config(const std::filesystem::path& folder);
 
 }  // namespace lil::record

@@ -1,30 +1,22 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "record/model_config.h"
 
 namespace lil::record {
 
-/// One inverse frequency for each pair of channels, in fp32: theta^(-2i/d), stretched as `config` says.
+/// One inverse frequency for each pair of channels: theta^(-2i/d) [Su 2021], stretched as `config` says. In
+/// fp32, operation by operation as transformers computes them: at position 100,000 an error in the last place
+/// of a frequency turns a channel by a third of a degree.
 [[nodiscard]] std::vector<float> inverse_frequencies(const RopeConfig& config, std::int64_t head_dim);
 
-/// Rotates vectors by their position, with a table of sines and cosines that grows as positions are
-/// asked for. Used by one thread at a time.
-class Rope {
- public:
-  explicit Rope(std::vector<float> frequencies) : frequencies_(std::move(frequencies)) {}
-
-  /// Rotates in place, channel i with channel i + d/2 (halves, not interleaved) [Su 2021].
-  void rotate(std::span<float> vector, std::int64_t position);
-
- private:
-  void extend(std::int64_t position);
-
-  std::vector<float> frequencies_;
-  std::vector<float> table_;  ///< (positions, 2, d/2): cosines, then sines
-};
+/// RoPE's table as kernels/append.h wants it, (positions, 2, head_dim / 2): cosines, then sines, of the
+/// angles position * inverse frequency for the positions from `first_position` on. Angles are rounded to fp32
+/// before their cosine is taken, as in transformers. Cosines and sines stay fp32 for models of narrower types
+/// too, for which transformers rounds them.
+[[nodiscard]] std::vector<float> rope_table(const RopeConfig& config, std::int64_t head_dim,
+                                            std::int64_t first_position, std::int64_t positions);
 
 }  // namespace lil::record

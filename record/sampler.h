@@ -1,9 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "kernels/distribution.h"
 #include "record/random.h"
 #include "schemas/ids.h"
 #include "schemas/registry.h"
@@ -19,16 +22,48 @@ struct Choice {
   float entropy = 0;  ///< nats
 };
 
-/// Picks the next token. Used by one thread at a time; what it picks depends on its arguments alone.
+/// What a token is picked from: logits (vocabulary) in the host's memory, and what its random number depends
+/// on.
+struct Draw {
+  std::span<const float> logits;
+  DrawKey key;
+};
+
+/// Picks next tokens. Used by one thread at a time; what it picks for a draw depends on that draw alone.
 class Sampler {
  public:
   virtual ~Sampler() = default;
 
-  /// logits: (vocabulary). Throws Error(kInput) where one is not a number or infinitely large.
+  /// One choice for each draw, shared out over the threads of `stream`, a stream of the CPU backend or null.
+  /// Nothing where a logit is NaN or infinitely large, or all are infinitely small.
+  void choose(std::span<const Draw> draws, std::span<std::optional<Choice>> choices, kernels::Stream stream);
+  /// The same for one. Throws Error(kInput) where there is none.
   [[nodiscard]] Choice choose(std::span<const float> logits, const DrawKey& key);
 
+ protected:
+  struct Candidate {
+    double weight;
+    schemas::TokenId id;
+
+    /// Among equals the lower id comes first.
+    bool operator<(const Candidate& other) const {
+      return weight != other.weight ? weight < other.weight : id > other.id;
+    }
+  };
+  /// Memory that picking may use, kept from draw to draw.
+  struct Scratch {
+    std::vector<float> scaled;
+    std::vector<Candidate> candidates;
+    std::vector<Candidate> kept;
+  };
+
  private:
-  virtual schemas::TokenId pick(std::span<const float> logits, const DrawKey& key) = 0;
+  [[nodiscard]] std::optional<Choice> choose_one(const Draw& draw, Scratch& scratch) const;
+  /// `model` is the distribution of the draw's logits. Called from several threads at once.
+  [[nodiscard]] virtual schemas::TokenId pick(const Draw& draw, const kernels::Distribution& model,
+                                              Scratch& scratch) const = 0;
+
+  std::vector<Scratch> scratch_;  ///< by draw
 };
 
 using SamplerRow = schemas::RegistryRow<std::unique_ptr<Sampler> (*)(const schemas::Arguments&)>;

@@ -211,7 +211,10 @@ Arguments resolve_arguments(std::string_view family, const NamedSpec& spec,
   for (const Parameter& parameter : parameters) {
     const auto given = std::find_if(spec.values.begin(), spec.values.end(),
                                     [&](const auto& value) { return value.first == parameter.name; });
-    const std::string& text = given != spec.values.end() ? given->second : parameter.default_value;
+    const std::string standard = parameter.derived_default == nullptr
+                                     ? parameter.default_value
+                                     : std::to_string(parameter.derived_default({spec.name, resolved}));
+    const std::string& text = given != spec.values.end() ? given->second : standard;
     if (given == spec.values.end() && text.empty()) {
       throw Error(ErrorCode::kUsage,
                   fmt::format("{} needs {}=…, {}", entry, parameter.name, allowed_values(parameter)));
@@ -221,9 +224,8 @@ Arguments resolve_arguments(std::string_view family, const NamedSpec& spec,
       throw Error(ErrorCode::kUsage,
                   fmt::format("{}: {}={} is not {}", entry, parameter.name, text, allowed_values(parameter)));
     }
-    const bool optional = !parameter.default_value.empty();
-    resolved.push_back(
-        {parameter.name, *value, optional && *value == canonical_value(parameter, parameter.default_value)});
+    const bool optional = !standard.empty();
+    resolved.push_back({parameter.name, *value, optional && *value == canonical_value(parameter, standard)});
   }
   return {spec.name, std::move(resolved)};
 }

@@ -8,6 +8,8 @@
 
 namespace lil::schemas {
 
+class Arguments;
+
 /// One parameter of an entry of a registry, with its default and range.
 struct Parameter {
   enum class Type {
@@ -23,6 +25,8 @@ struct Parameter {
   double max = 0;
   std::vector<std::string> choices;
   std::string description;
+  /// The default where it depends on the parameters before this one; default_value then says it in words.
+  std::int64_t (*derived_default)(const Arguments& earlier) = nullptr;
 };
 
 /// What a parameter takes, in words: `a whole number from 1 to 9`, `one of prompt, zero`.

@@ -19,7 +19,7 @@ namespace lil::schemas {
 struct Failure {
   std::optional<RunKey> run;
   std::string subject;  ///< problem id, or file and line
-  std::string stage;    ///< `import`, `prefill`, `decode`, `replay`, `grade`
+  std::string stage;    ///< `import`, `prefill`, `decode`, `probe`, `replay`, `grade`
   std::string message;
 };
 

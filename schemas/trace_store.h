@@ -45,6 +45,8 @@ class TraceWriter {
   /// Throws Error(kConflict) if the trace is complete already, or its prompt is another.
   TraceWriter(Store& store, NewTrace trace);
 
+  /// Of the trace in the store, which has it from the start.
+  [[nodiscard]] TraceKey key() const { return key_; }
   /// Throws Error(kConflict) naming the first token that differs from a stored, unfinished trace.
   void append(const TokenChunk& chunk);
   /// Nanoseconds spent on the prompt and on generating; 0 where unknown.

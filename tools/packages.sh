@@ -7,11 +7,12 @@ build_packages=(
   zlib1g-dev liblz4-dev libbrotli-dev liblzma-dev libbz2-dev
   libboost-dev libboost-program-options-dev libboost-iostreams-dev libboost-context-dev
   libhwy-dev
-  libtorch-dev libopenblas0-pthread
   libgtest-dev libgmock-dev
   python3 sqlite3
 )
-check_packages=(clang-format clang-tidy)
+# libtorch for the tests of the recorder's part on it; without libopenblas0-pthread it is twenty times slower.
+check_packages=(clang-format clang-tidy libtorch-dev libopenblas0-pthread)
+cuda_packages=(python3-venv)
 
 # install_missing yes|no PACKAGE…: with `no` nothing is installed.
 install_missing() {

@@ -49,6 +49,13 @@ double Progress::elapsed_s() const {
 }
 
 void Progress::update(std::int64_t done, std::int64_t total, const std::string& note) {
+  std::optional<double> left_s;
+  if (done > 0) left_s = elapsed_s() * static_cast<double>(total - done) / static_cast<double>(done);
+  update(done, total, note, left_s);
+}
+
+void Progress::update(std::int64_t done, std::int64_t total, const std::string& note,
+                      std::optional<double> left_s) {
   if (mode_ == Mode::kNone) return;
   const std::scoped_lock lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
@@ -59,15 +66,16 @@ void Progress::update(std::int64_t done, std::int64_t total, const std::string& 
   if (now - last_ < pause && done != total) return;
   if (mode_ != Mode::kBar && done == total && now - start_ < pause) return;
   last_ = now;
-  print(done, total, note);
+  print(done, total, note, left_s);
 }
 
-void Progress::print(std::int64_t done, std::int64_t total, const std::string& note) {
-  const double elapsed = elapsed_s();
-  const double left = done > 0 ? elapsed * static_cast<double>(total - done) / static_cast<double>(done) : 0;
+void Progress::print(std::int64_t done, std::int64_t total, const std::string& note,
+                     std::optional<double> left_s) {
   if (mode_ == Mode::kJson) {
-    const nlohmann::ordered_json line{
+    const double elapsed = elapsed_s();
+    nlohmann::ordered_json line{
         {"what", label_}, {"done", done}, {"total", total}, {"elapsed_s", elapsed}, {"note", note}};
+    if (left_s) line["left_s"] = *left_s;
     fmt::print(stderr, "{}\n", line.dump());
     return;
   }
@@ -76,7 +84,7 @@ void Progress::print(std::int64_t done, std::int64_t total, const std::string& n
   if (mode_ == Mode::kBar && total > 0)
     text += " " + bar(static_cast<double>(done) / static_cast<double>(total));
   if (!note.empty()) text += ", " + note;
-  if (total > 0 && done > 0 && done < total) text += ", " + duration(left) + " left";
+  if (total > 0 && done < total && left_s) text += ", " + duration(*left_s) + " left";
   if (mode_ == Mode::kPlain) {
     fmt::print(stderr, "{}\n", text);
     return;

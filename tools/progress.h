@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 
 namespace lil::tools {
@@ -19,14 +20,17 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// `done` of `total` steps (0: not known); `note` is what else is worth saying, as `1,200 tokens/s`.
+  /// `done` of `total` steps (0: not known); `note` is what else is worth saying, as `1,200 tokens/s`. The
+  /// time left is said as if all steps were alike and none was done before the start.
   void update(std::int64_t done, std::int64_t total, const std::string& note = "");
+  /// The same with a better estimate of the time left, or without any where there is none.
+  void update(std::int64_t done, std::int64_t total, const std::string& note, std::optional<double> left_s);
   /// Ends the bar's line, so that other text can follow.
   void finish();
   [[nodiscard]] double elapsed_s() const;
 
  private:
-  void print(std::int64_t done, std::int64_t total, const std::string& note);
+  void print(std::int64_t done, std::int64_t total, const std::string& note, std::optional<double> left_s);
 
   Mode mode_;
   std::string label_;

@@ -1,3 +1,4 @@
+#include <cassert>
 #include <memory>
 
 #include "record/attention_policy.h"
@@ -5,17 +6,16 @@
 namespace lil::record {
 namespace {
 
-class KeepAll final : public SequencePolicy {
- public:
-  void evict(std::int64_t /*layer*/, std::int64_t /*kv_head*/, std::span<const std::int32_t> /*positions*/,
-             std::vector<std::int32_t>& /*places*/) override {}
-};
-
 class FullPolicy final : public AttentionPolicy {
  public:
-  [[nodiscard]] KeyPlacement placement(std::int64_t /*layer*/) const override { return {}; }
-  [[nodiscard]] std::unique_ptr<SequencePolicy> start(const SequenceShape& /*shape*/) const override {
-    return std::make_unique<KeepAll>();
+  [[nodiscard]] std::int64_t dense_layers(std::int64_t layers) const override { return layers; }
+  [[nodiscard]] std::int64_t groups_needed(std::int64_t /*layers*/, std::int64_t /*prompt_tokens*/,
+                                           std::int64_t /*total_tokens*/) const override {
+    return 0;
+  }
+  [[nodiscard]] std::unique_ptr<PolicyState> start(const PolicyContext& /*context*/) const override {
+    assert(false && "all layers are dense");
+    return nullptr;
   }
 };
 

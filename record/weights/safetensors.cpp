@@ -309,6 +309,12 @@ const TensorView& ModelWeights::tensor(const std::string& name) const {
   return file->second->tensors().at(name);
 }
 
+std::vector<std::string> ModelWeights::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, file] : file_of_tensor_) names.push_back(name);
+  return names;
+}
+
 const std::filesystem::path& ModelWeights::file_of(const std::string& name) const {
   const auto file = file_of_tensor_.find(name);
   return file == file_of_tensor_.end() ? main_file_ : file->second->path();

@@ -57,6 +57,9 @@ class ModelWeights {
 
   /// Throws Error(kNotFound) naming file and tensor.
   [[nodiscard]] const TensorView& tensor(const std::string& name) const;
+  [[nodiscard]] bool has(const std::string& name) const { return file_of_tensor_.contains(name); }
+  /// Names of all tensors, ascending.
+  [[nodiscard]] std::vector<std::string> names() const;
   /// The file to name in messages about this tensor; the folder's main file where there is no such tensor.
   [[nodiscard]] const std::filesystem::path& file_of(const std::string& name) const;
   /// Of one file: its SHA-256, as sha256sum prints it. Of several: the SHA-256 of the lines that sha256sum

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Kills `lil record` with SIGKILL at random moments and shows that nothing is lost.
+"""Kills `lil record` with SIGKILL at random moments, many traces in mid-batch, and shows that nothing is lost.
 
     kill_and_resume.py --bin DIR --source DIR [--kills 20] [--seed 1]
 
@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 def record_command(bin_dir: pathlib.Path, source: pathlib.Path, store: pathlib.Path) -> list[str]:
     model = source / "tools/demo_model"
@@ -26,9 +27,13 @@ def record_command(bin_dir: pathlib.Path, source: pathlib.Path, store: pathlib.P
         "--problems",
         str(model / "problems.jsonl"),
         "--first",
-        "6",
+        "14",
         "--max-tokens",
         "700",
+        "--batch",
+        "8",
+        "--probe-answers",
+        r"every=100,tokens=8,closing=\nThe answer is \boxed{",
         "--policy",
         "full",
         "--policy",
@@ -43,7 +48,7 @@ def record_command(bin_dir: pathlib.Path, source: pathlib.Path, store: pathlib.P
 
 
 def exported(bin_dir: pathlib.Path, store: pathlib.Path) -> str:
-    """Every trace with all that was recorded a token, in order of uid: rows may be written in any order."""
+    """Every trace with its probes and all that was recorded a token, in order of uid: rows may be written in any order."""
     done = subprocess.run(
         [str(bin_dir / "lil"), "trace", "export", str(store), "--per-token"], check=True, capture_output=True, text=True
     )
@@ -59,7 +64,7 @@ def committed_tokens(store: pathlib.Path) -> dict[str, int]:
 
 def kill_after(command: list[str], seconds: float) -> bool:
     """True if the program was still at work when it was killed."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as program:
+    with subprocess.Popen(command, **QUIET) as program:
         try:
             program.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -82,7 +87,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="lil-kill-") as folder:
         undisturbed = pathlib.Path(folder) / "undisturbed.db"
         start = time.monotonic()
-        subprocess.run(record_command(arguments.bin, arguments.source, undisturbed), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(record_command(arguments.bin, arguments.source, undisturbed), check=True, **QUIET)
         whole_s = time.monotonic() - start
         expected = exported(arguments.bin, undisturbed)
 
@@ -111,7 +116,7 @@ def main() -> int:
                 [str(arguments.bin / "lil"), "trace", "check", str(in_pieces)], check=True, stdout=subprocess.DEVNULL
             )
             before = after
-        subprocess.run(record_command(arguments.bin, arguments.source, in_pieces), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(record_command(arguments.bin, arguments.source, in_pieces), check=True, **QUIET)
         assert exported(arguments.bin, in_pieces) == expected, "the resumed store differs"
     print(f"{kills} kills within {whole_s:.1f} s of recording: nothing lost, the stores are equal")
     return 0

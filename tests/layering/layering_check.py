@@ -21,7 +21,7 @@ ARROWS = {
 
 # (header, files that may include it, why); tests may include what they test against.
 PLACES = [
-    (r"(torch|ATen|c10)/.*", r"record/.*\.cpp", "libtorch stays in record/*.cpp"),
+    (r"(torch|ATen|c10)/.*", r"record/torch/[^/]*\.cpp", "libtorch stays in record/torch/*.cpp"),
     (r"sqlite3\.h|SQLiteCpp/.*", r"schemas/[^/]*\.cpp", "SQLite stays in schemas/*.cpp"),
     (r"(zlib|lz4.*|lzma|bzlib|brotli/.*)\.h", r"replay/signals/.*", "compressors stay in replay/signals"),
     (
@@ -96,7 +96,8 @@ def self_test() -> int:
         ("record/a.cpp", '#include "replay/guardian.h"'),
         ("record/tokenizer/a.cpp", '#include "record/recorder.h"'),
         ("schemas/a.cpp", '#include "tests/support/x.h"'),
-        ("record/a.h", "#include <torch/torch.h>"),
+        ("record/a.cpp", "#include <torch/torch.h>"),
+        ("record/torch/a.h", "#include <ATen/ATen.h>"),
         ("kernels/a.cpp", "#include <ATen/ATen.h>"),
         ("kernels/a.h", "#include <hwy/highway.h>"),
         ("kernels/a.cpp", "#include <cuda_runtime.h>"),
@@ -115,6 +116,7 @@ def self_test() -> int:
         ("tools/a.cpp", '#include "analyze/cells.h"\n#include <boost/program_options.hpp>\nstd::cout << 1;\n'),
         ("kernels/a_cuda.cu", '#include <device_access.cuh>\n#include "kernels/checks.h"\n'),
         ("kernels/simt/a.cuh", "#include <cuda_fp16.h>"),
+        ("record/torch/a.cpp", "#include <c10/cuda/CUDAStream.h>"),
         ("kernels/a.cpp", "#include <hwy/highway.h>"),
         ("kernels/a-inl.h", "#include <hwy/highway.h>"),
         ("tests/kernels/cuda_a.cpp", "#include <cuda_runtime_api.h>"),

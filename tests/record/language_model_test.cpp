@@ -1,15 +1,13 @@
-// Does the recorder's model compute what its slow twin computes, dense and under every form of sink?
+// Is a model folder loaded as it stands, its weights mapped or converted once, and everything else refused?
 
 #include "record/language_model.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
-
+#include "record/models/checkpoint.h"
 #include "schemas/error.h"
-#include "tests/record/reference_model.h"
+#include "tests/record/dense_pass.h"
 #include "tests/record/tiny_model.h"
 #include "tests/support/temporary_directory.h"
 
@@ -17,183 +15,44 @@ namespace lil::tests {
 namespace {
 
 using nlohmann::json;
-using schemas::TokenId;
+using record::DType;
 using testing::HasSubstr;
 
-std::vector<TokenId> some_prompt(std::size_t tokens) {
-  std::vector<TokenId> ids;
-  for (std::size_t i = 0; i < tokens; ++i) ids.push_back(static_cast<TokenId>((i * 17 + 5) % 50));
-  return ids;
-}
-
-TokenId most_likely(std::span<const float> logits) {
-  return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-}
-
-std::unique_ptr<record::LanguageModel> load(const TinyModel& tiny, const std::string& file_dtype = "F32",
-                                            const std::string& dtype = "auto") {
-  const TemporaryDirectory folder;
-  tiny.write(folder / "tiny", file_dtype);
-  record::ModelOptions options;
-  options.dtype = dtype;
-  return record::load_language_model(folder / "tiny", options);
-}
-
-/// Decodes greedily and compares the logits of every step with the twin's.
-void expect_twin_agrees(const TinyModel& tiny, const record::LanguageModel& model,
-                        const std::string& policy_text, std::size_t prompt_tokens, int steps,
-                        const ViewOf& view_of) {
-  const auto policy = record::make_attention_policy(policy_text);
-  const ReferenceModel twin(tiny);
-  std::vector<TokenId> ids = some_prompt(prompt_tokens);
-  const auto sequence = model.start(*policy.policy);
-  auto logits = sequence->prefill(ids);
-  for (int step = 0; step < steps; ++step) {
-    const std::vector<double> expected = twin.logits(ids, view_of);
-    ASSERT_EQ(logits.size(), expected.size());
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      ASSERT_NEAR(static_cast<double>(logits[i]), expected[i], 1e-4) << policy.spec << ", step " << step;
-    }
-    const auto best = std::max_element(expected.begin(), expected.end()) - expected.begin();
-    ASSERT_EQ(most_likely(logits), best) << policy.spec << ", step " << step;
-    ids.push_back(most_likely(logits));
-    logits = sequence->decode(ids.back());
+class LanguageModelTest : public testing::Test {
+ protected:
+  [[nodiscard]] std::unique_ptr<record::LanguageModel> load(const std::string& name,
+                                                            const std::string& dtype = "auto") {
+    return record::load_language_model(folder_ / name, *device_, {dtype});
   }
-}
+  [[nodiscard]] std::vector<std::vector<float>> logits(const record::LanguageModel& model) const {
+    const Ids ids{5, 22, 39, 6, 23, 40};
+    return dense_pass(model, *model.make_decoder(), {&ids, 1});
+  }
+  void expect_error(const std::string& name, ErrorCode code, const std::string& part,
+                    const std::string& dtype = "auto") {
+    try {
+      (void)load(name, dtype);
+      FAIL() << "loaded, but should say: " << part;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), code);
+      EXPECT_THAT(error.what(), HasSubstr(part));
+    }
+  }
+  /// The tiny model, changed by `change`, as a folder.
+  template <class Change>
+  void write(const std::string& name, const Change& change, const json& config = json::object()) {
+    TinyModel tiny = make_tiny_model(1, config);
+    change(tiny);
+    tiny.write(folder_ / name);
+  }
 
-ViewOf dense() {
-  return [](std::int64_t t, std::int64_t /*layer*/) { return dense_view(t); };
-}
-
-struct SinkForm {
-  std::string text;
-  std::int64_t budget = 0;
-  std::int64_t sinks = 4;
-  std::string pos = "cache";
-  bool dense_first_step = false;
-  bool pin_prompt = false;
-  std::int64_t skip_layers = 0;
+  TemporaryDirectory folder_;
+  std::unique_ptr<record::Device> device_ = record::make_cpu_device(1);
 };
 
-/// The definition in closed form: the first tokens and the last ones of all so far.
-ViewOf sink_view(const SinkForm& form, std::int64_t prompt) {
-  return [form, prompt](std::int64_t t, std::int64_t layer) {
-    if (t < prompt || layer < form.skip_layers) return dense_view(t);
-    const std::int64_t tokens = t + 1;
-    std::int64_t first = std::min(form.sinks, form.budget - 1);
-    if (form.pin_prompt) first = std::max(first, prompt);
-    const std::int64_t last = std::max<std::int64_t>(form.budget - first, 1);
-    const bool all = tokens <= first + last || (form.dense_first_step && t == prompt);
-    AttentionView view;
-    for (std::int64_t j = 0; j < tokens; ++j) {
-      if (all || j < first || j >= tokens - last) view.tokens.push_back(j);
-    }
-    const auto kept = static_cast<std::int64_t>(view.tokens.size());
-    const std::int64_t stride = form.pos == "doubled" ? 2 : 1;
-    for (std::int64_t place = 0; place < kept; ++place) {
-      view.key_positions.push_back(form.pos == "orig" ? view.tokens[static_cast<std::size_t>(place)]
-                                                      : place * stride);
-    }
-    view.query_position = view.key_positions.back();
-    return view;
-  };
-}
-
-TEST(LanguageModelTwin, DenseAgreesForEveryKindOfConfiguration) {
-  const std::vector<json> kinds = {
-      json::object(),
-      {{"tie_word_embeddings", false}, {"attention_bias", true}, {"mlp_bias", true}},
-      {{"num_key_value_heads", 4}, {"head_dim", 8}},
-      {{"num_key_value_heads", 1}, {"head_dim", 6}, {"hidden_size", 35}, {"intermediate_size", 41}},
-      {{"rope_scaling",
-        {{"rope_type", "llama3"},
-         {"factor", 8.0},
-         {"low_freq_factor", 1.0},
-         {"high_freq_factor", 4.0},
-         {"original_max_position_embeddings", 64}}}},
-  };
-  for (std::size_t k = 0; k < kinds.size(); ++k) {
-    SCOPED_TRACE(kinds[k].dump());
-    const TinyModel tiny = make_tiny_model(static_cast<std::uint32_t>(k), kinds[k]);
-    expect_twin_agrees(tiny, *load(tiny), "full", 5, 12, dense());
-  }
-}
-
-TEST(LanguageModelTwin, PromptsAroundTheChunkOfPrefillAgree) {
-  const TinyModel tiny = make_tiny_model(7, {{"num_hidden_layers", 2}});
-  const auto model = load(tiny);
-  for (const std::size_t prompt : {1U, 2U, 127U, 128U, 129U, 257U}) {
-    SCOPED_TRACE(prompt);
-    expect_twin_agrees(tiny, *model, "full", prompt, 1, dense());
-  }
-}
-
-TEST(LanguageModelTwin, NarrowWeightsComputedInFp32Agree) {
-  for (const std::string dtype : {"BF16", "F16"}) {
-    SCOPED_TRACE(dtype);
-    TinyModel tiny = make_tiny_model(3);
-    const auto model = load(tiny, dtype);
-    EXPECT_EQ(model->dtype(), "fp32");
-    tiny.tensors = rounded(tiny.tensors, dtype);
-    expect_twin_agrees(tiny, *model, "full", 4, 8, dense());
-  }
-}
-
-// The tolerances are a few roundings of the type, at logits of about 5.
-TEST(LanguageModelTwin, NarrowTypesComeClose) {
-  const std::vector<TokenId> prompt = some_prompt(9);
-  for (const auto& [dtype, tolerance] : {std::pair<std::string, double>{"bf16", 0.2}, {"fp16", 0.03}}) {
-    const std::string stored = dtype == "bf16" ? "BF16" : "F16";
-    TinyModel tiny = make_tiny_model(11);
-    const auto model = load(tiny, stored, dtype);
-    EXPECT_EQ(model->dtype(), dtype);
-    tiny.tensors = rounded(tiny.tensors, stored);
-    for (const std::string text : {"full", "sink(budget=64)"}) {
-      const auto policy = record::make_attention_policy(text);
-      const auto sequence = model->start(*policy.policy);
-      (void)sequence->prefill(std::span(prompt).first(7));
-      (void)sequence->decode(prompt[7]);
-      const auto logits = sequence->decode(prompt[8]);
-      const auto expected = ReferenceModel(tiny).logits(prompt, dense());
-      for (std::size_t i = 0; i < expected.size(); ++i) {
-        EXPECT_NEAR(static_cast<double>(logits[i]), expected[i], tolerance) << dtype << " " << text;
-      }
-    }
-  }
-}
-
-TEST(LanguageModelTwin, SinkAgreesWithTheMaskedReference) {
-  const std::vector<SinkForm> forms = {
-      {.text = "sink(budget=8)", .budget = 8},
-      {.text = "sink(budget=5,sinks=2)", .budget = 5, .sinks = 2},
-      {.text = "sink(budget=8,pos=orig)", .budget = 8, .pos = "orig"},
-      {.text = "sink(budget=8,pos=doubled)", .budget = 8, .pos = "doubled"},
-      {.text = "sink(budget=8,evict=after)", .budget = 9},
-      {.text = "sink(budget=8,first_step=dense)", .budget = 8, .dense_first_step = true},
-      {.text = "sink(budget=9,pin_prompt=on)", .budget = 9, .pin_prompt = true},
-      {.text = "sink(budget=6,skip_layers=1)", .budget = 6, .skip_layers = 1},
-      {.text = "sink(budget=6,pos=doubled,skip_layers=2)", .budget = 6, .pos = "doubled", .skip_layers = 2},
-      {.text = "sink(budget=3)", .budget = 3},
-      {.text = "sink(budget=1)", .budget = 1},
-      {.text = "sink(budget=4,sinks=0)", .budget = 4, .sinks = 0},
-  };
-  const TinyModel tiny = make_tiny_model(5);
-  const auto model = load(tiny);
-  for (const SinkForm& form : forms) {
-    for (const std::int64_t prompt : {1, 7, 13}) {
-      SCOPED_TRACE(prompt);
-      expect_twin_agrees(tiny, *model, form.text, static_cast<std::size_t>(prompt), 12,
-                         sink_view(form, prompt));
-    }
-  }
-}
-
-TEST(LanguageModel, ReadsShardedWeightsAsWhole) {
-  const TinyModel tiny = make_tiny_model(2);
-  const TemporaryDirectory folder;
-  tiny.write(folder / "whole");
-  tiny.write(folder / "shards");
-  std::filesystem::remove(folder / "shards" / "model.safetensors");
+void write_shards(const std::filesystem::path& folder, const TinyModel& tiny) {
+  tiny.write(folder);
+  std::filesystem::remove(folder / "model.safetensors");
   TinyTensors parts[2];
   json map;
   for (const auto& [name, tensor] : tiny.tensors) {
@@ -201,27 +60,30 @@ TEST(LanguageModel, ReadsShardedWeightsAsWhole) {
     parts[part][name] = tensor;
     map[name] = part == 0 ? "a.safetensors" : "b.safetensors";
   }
-  write_safetensors(folder / "shards" / "a.safetensors", parts[0]);
-  write_safetensors(folder / "shards" / "b.safetensors", parts[1]);
-  write_text(folder / "shards" / "model.safetensors.index.json", json({{"weight_map", map}}).dump());
-  const auto whole = record::load_language_model(folder / "whole");
-  const auto shards = record::load_language_model(folder / "shards/");
-  EXPECT_EQ(shards->name(), "shards");
-  EXPECT_NE(whole->weights_sha256(), shards->weights_sha256());
-  const auto policy = record::make_attention_policy("full");
-  const auto one = whole->start(*policy.policy);
-  const auto other = shards->start(*policy.policy);
-  const auto expected = one->prefill(some_prompt(6));
-  const auto logits = other->prefill(some_prompt(6));
-  EXPECT_TRUE(std::equal(expected.begin(), expected.end(), logits.begin(), logits.end()));
+  write_safetensors(folder / "a.safetensors", parts[0]);
+  write_safetensors(folder / "b.safetensors", parts[1]);
+  write_text(folder / "model.safetensors.index.json", json({{"weight_map", map}}).dump());
+}
+
+TEST_F(LanguageModelTest, ReadsShardedWeightsAsWhole) {
+  for (const std::string model_type : {"llama", "qwen2", "qwen2_moe"}) {
+    SCOPED_TRACE(model_type);
+    const TinyModel tiny = make_tiny_model(2, {{"model_type", model_type}});
+    tiny.write(folder_ / (model_type + "-whole"));
+    write_shards(folder_ / (model_type + "-shards"), tiny);
+    const auto whole = load(model_type + "-whole");
+    const auto shards = load(model_type + "-shards/");
+    EXPECT_EQ(shards->name(), model_type + "-shards");
+    EXPECT_NE(whole->weights_sha256(), shards->weights_sha256());
+    EXPECT_EQ(logits(*whole), logits(*shards));
+  }
 }
 
 // A data section that starts at an odd byte cannot be used in place.
-TEST(LanguageModel, UnalignedTensorsAreCopied) {
+TEST_F(LanguageModelTest, UnalignedTensorsAreCopied) {
   const TinyModel tiny = make_tiny_model(2);
-  const TemporaryDirectory folder;
-  tiny.write(folder / "odd");
-  std::string header;
+  tiny.write(folder_ / "even");
+  tiny.write(folder_ / "odd");
   json all = json::object();
   std::string data;
   for (const auto& [name, tensor] : tiny.tensors) {
@@ -229,56 +91,115 @@ TEST(LanguageModel, UnalignedTensorsAreCopied) {
     data.append(reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * sizeof(float));
     all[name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {start, data.size()}}};
   }
-  header = all.dump();
+  std::string header = all.dump();
   while (header.size() % 4 != 1) header += ' ';
-  write_raw_safetensors(folder / "odd" / "model.safetensors", header, data);
-  expect_twin_agrees(tiny, *record::load_language_model(folder / "odd"), "full", 5, 3, dense());
+  write_raw_safetensors(folder_ / "odd" / "model.safetensors", header, data);
+  EXPECT_EQ(logits(*load("odd")), logits(*load("even")));
 }
 
-void expect_load_error(const std::filesystem::path& folder, ErrorCode code, const std::string& part,
-                       const record::ModelOptions& options = {}) {
-  try {
-    (void)record::load_language_model(folder, options);
-    FAIL() << "loaded, but should say: " << part;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), code);
-    EXPECT_THAT(error.what(), HasSubstr(part));
+// The same number of the file is at one address wherever the model's parts meet it.
+TEST_F(LanguageModelTest, WeightsOfTheRightTypeStayInTheMappedFile) {
+  const TinyModel tiny = make_tiny_model(2, {{"model_type", "qwen2_moe"}});
+  for (const auto& [stored, dtype] : {std::pair{"F32", DType::kFp32}, {"BF16", DType::kBf16}}) {
+    tiny.write(folder_ / "model", stored);
+    const record::ModelConfig config = record::read_model_config(folder_ / "model");
+    const record::Checkpoint checkpoint(folder_ / "model", config, dtype);
+    EXPECT_EQ(checkpoint.head().data, checkpoint.embedding().data);
+    // Tensors lie one after the other, by name: what is mapped keeps these distances.
+    const record::GatedMlp& mlp = checkpoint.layers()[1].experts->experts[3];
+    EXPECT_EQ(mlp.up.matrix.data - mlp.gate.matrix.data, 20 * 32 * kernels::bytes_of(dtype));
+    EXPECT_EQ(mlp.gate.matrix.data - mlp.down.matrix.data, 20 * 32 * kernels::bytes_of(dtype));
   }
 }
 
-TEST(LanguageModel, RefusesFoldersThatAreNoModel) {
-  const TemporaryDirectory folder;
-  expect_load_error(folder / "none", ErrorCode::kNotFound, "config.json");
-  TinyModel tiny = make_tiny_model(1);
-  tiny.write(folder / "bare");
-  std::filesystem::remove(folder / "bare" / "model.safetensors");
-  expect_load_error(folder / "bare", ErrorCode::kNotFound, "neither model.safetensors nor");
-  tiny.tensors.erase("model.layers.1.mlp.up_proj.weight");
-  tiny.write(folder / "missing");
-  expect_load_error(folder / "missing", ErrorCode::kNotFound,
-                    "missing/model.safetensors has no tensor 'model.layers.1.mlp.up_proj.weight'");
-  tiny = make_tiny_model(1);
-  tiny.tensors["model.norm.weight"] = {{31}, std::vector<float>(31)};
-  tiny.write(folder / "shape");
-  expect_load_error(folder / "shape", ErrorCode::kInput,
-                    "tensor 'model.norm.weight' has shape [31], config.json asks for [32]");
+TEST_F(LanguageModelTest, TiedWeightsMayBeStoredTwiceButNotDiffer) {
+  write("plain", [](TinyModel&) {});
+  write("twice", [](TinyModel& tiny) {
+    tiny.tensors["lm_head.weight"] = tiny.tensors.at("model.embed_tokens.weight");
+  });
+  EXPECT_EQ(logits(*load("twice")), logits(*load("plain")));
+  write("differ", [](TinyModel& tiny) {
+    tiny.tensors["lm_head.weight"] = tiny.tensors.at("model.embed_tokens.weight");
+    tiny.tensors["lm_head.weight"].values[7] += 1;
+  });
+  expect_error("differ", ErrorCode::kInput,
+               "differ/model.safetensors: tensor 'lm_head.weight' differs from 'model.embed_tokens.weight'");
 }
 
-TEST(LanguageModel, RefusesUnknownDevicesAndTypes) {
-  const TemporaryDirectory folder;
-  make_tiny_model(1).write(folder / "m");
-  expect_load_error(folder / "m", ErrorCode::kEnvironment, "cuda", {"auto", "cuda"});
-  expect_load_error(folder / "m", ErrorCode::kUsage, "unknown device 'tpu'", {"auto", "tpu"});
-  expect_load_error(folder / "m", ErrorCode::kUsage, "unknown dtype 'int8'", {"int8", "cpu"});
+TEST_F(LanguageModelTest, RefusesFoldersThatAreNoModel) {
+  expect_error("none", ErrorCode::kNotFound, "config.json");
+  write("bare", [](TinyModel&) {});
+  std::filesystem::remove(folder_ / "bare" / "model.safetensors");
+  expect_error("bare", ErrorCode::kNotFound, "neither model.safetensors nor");
 }
 
-TEST(LanguageModel, RefusesTokensOutsideTheVocabulary) {
-  const auto model = load(make_tiny_model(1));
-  const auto policy = record::make_attention_policy("full");
-  for (const TokenId id : {-1, 50}) {
-    const auto sequence = model->start(*policy.policy);
-    EXPECT_THROW((void)sequence->prefill(std::vector<TokenId>{id}), Error);
-  }
+TEST_F(LanguageModelTest, NamesTheTensorThatIsMissing) {
+  write("mlp", [](TinyModel& tiny) { tiny.tensors.erase("model.layers.1.mlp.up_proj.weight"); });
+  expect_error("mlp", ErrorCode::kNotFound,
+               "mlp/model.safetensors has no tensor 'model.layers.1.mlp.up_proj.weight'");
+  write("bias", [](TinyModel& tiny) { tiny.tensors.erase("model.layers.2.self_attn.k_proj.bias"); },
+        {{"model_type", "qwen2"}});
+  expect_error("bias", ErrorCode::kNotFound, "no tensor 'model.layers.2.self_attn.k_proj.bias'");
+  write("expert",
+        [](TinyModel& tiny) { tiny.tensors.erase("model.layers.0.mlp.experts.5.down_proj.weight"); },
+        {{"model_type", "qwen2_moe"}});
+  expect_error("expert", ErrorCode::kNotFound, "no tensor 'model.layers.0.mlp.experts.5.down_proj.weight'");
+  write("head", [](TinyModel& tiny) { tiny.config["tie_word_embeddings"] = false; });
+  expect_error("head", ErrorCode::kNotFound, "no tensor 'lm_head.weight'");
+}
+
+TEST_F(LanguageModelTest, NamesTheTensorOfAnotherShape) {
+  write("norm", [](TinyModel& tiny) { tiny.tensors["model.norm.weight"] = {{31}, std::vector<float>(31)}; });
+  expect_error(
+      "norm", ErrorCode::kInput,
+      "norm/model.safetensors: tensor 'model.norm.weight' has shape [31], config.json asks for [32]");
+  write("router",
+        [](TinyModel& tiny) {
+          tiny.tensors["model.layers.0.mlp.gate.weight"] = {{7, 32}, std::vector<float>(224)};
+        },
+        {{"model_type", "qwen2_moe"}});
+  expect_error("router", ErrorCode::kInput,
+               "'model.layers.0.mlp.gate.weight' has shape [7, 32], config.json asks for [6, 32]");
+}
+
+// A tensor without a place is a part of the model that this recorder would leave out.
+TEST_F(LanguageModelTest, RefusesTensorsWithoutAPlace) {
+  write("norm", [](TinyModel& tiny) {
+    tiny.tensors["model.layers.1.self_attn.q_norm.weight"] = {{12}, std::vector<float>(12)};
+  });
+  expect_error("norm", ErrorCode::kInput,
+               "norm/model.safetensors: tensor 'model.layers.1.self_attn.q_norm.weight' has no place");
+  write("layer", [](TinyModel& tiny) { tiny.config["num_hidden_layers"] = 2; });
+  expect_error("layer", ErrorCode::kInput, "tensor 'model.layers.2.");
+  write("bias", [](TinyModel& tiny) { tiny.config["attention_bias"] = false; }, {{"attention_bias", true}});
+  expect_error("bias", ErrorCode::kInput, "tensor 'model.layers.0.self_attn.k_proj.bias' has no place");
+  write("old", [](TinyModel& tiny) {
+    tiny.tensors["model.layers.1.self_attn.rotary_emb.inv_freq"] = {{6}, std::vector<float>(6)};
+  });
+  EXPECT_NO_THROW((void)load("old"));
+}
+
+TEST_F(LanguageModelTest, RefusesTypesThatAreNoWeights) {
+  write("ints", [](TinyModel&) {});
+  write_raw_safetensors(
+      folder_ / "ints" / "model.safetensors",
+      R"({"model.embed_tokens.weight":{"dtype":"I8","shape":[50,32],"data_offsets":[0,1600]}})",
+      std::string(1600, 'x'));
+  expect_error(
+      "ints", ErrorCode::kInput,
+      "tensor 'model.embed_tokens.weight' is of type I8; weights of type F32, F16 and BF16 are known");
+}
+
+TEST_F(LanguageModelTest, NamesWhereATruncatedFileEnds) {
+  write("cut", [](TinyModel&) {});
+  const auto file = folder_ / "cut" / "model.safetensors";
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) - 1);
+  expect_error("cut", ErrorCode::kInput, "cut/model.safetensors: tensor 'model.norm.weight': data_offsets [");
+}
+
+TEST_F(LanguageModelTest, RefusesUnknownTypesOfComputation) {
+  write("m", [](TinyModel&) {});
+  expect_error("m", ErrorCode::kUsage, "unknown dtype 'int8'", "int8");
 }
 
 }  // namespace

@@ -93,7 +93,8 @@ TEST_F(ModelConfigTest, ReadsRopeInEverySpelling) {
 }
 
 TEST_F(ModelConfigTest, RefusesWhatItDoesNotCompute) {
-  EXPECT_THAT(message({{"model_type", "mamba"}}), HasSubstr("'model_type' is 'mamba'; known are: llama"));
+  EXPECT_THAT(message({{"model_type", "mamba"}}),
+              HasSubstr("'model_type' is 'mamba'; known are: llama, qwen2, qwen2_moe"));
   EXPECT_THAT(message({{"model_type", nullptr}}), HasSubstr("'model_type' is ''"));
   EXPECT_THAT(message({{"hidden_act", "gelu"}}), HasSubstr("'hidden_act' is 'gelu'"));
   EXPECT_THAT(message({{"use_sliding_window", true}}), HasSubstr("'use_sliding_window' is true"));
@@ -103,6 +104,81 @@ TEST_F(ModelConfigTest, RefusesWhatItDoesNotCompute) {
   EXPECT_THAT(message({{"rope_scaling", {{"rope_type", "llama3"}}}}),
               HasSubstr("'rope_scaling.factor' is missing"));
   EXPECT_THAT(message({{"partial_rotary_factor", 0.5}}), HasSubstr("'partial_rotary_factor'"));
+  EXPECT_THAT(message({{"partial_rotary_factor", 0.5}, {"rope_parameters", {{"rope_theta", 5.0}}}}),
+              HasSubstr("'partial_rotary_factor'"));
+  EXPECT_THAT(message({{"rope_parameters", {{"partial_rotary_factor", 0.5}}}}),
+              HasSubstr("'rope_parameters.partial_rotary_factor'"));
+  EXPECT_THAT(message({{"rope_parameters", {{"full_attention", {{"rope_type", "default"}}}}}}),
+              HasSubstr("'rope_parameters.full_attention'"));
+  EXPECT_THAT(message({{"quantization_config", {{"bits", 4}}}}), HasSubstr("'quantization_config' is given"));
+  EXPECT_THAT(message({{"use_mrope", true}}), HasSubstr("'use_mrope' is true"));
+  EXPECT_THAT(message({{"layer_types", {"full_attention", "sliding_attention", "full_attention"}}}),
+              HasSubstr("'layer_types' has \"sliding_attention\""));
+  EXPECT_EQ(message({{"layer_types", {"full_attention", "full_attention", "full_attention"}}}), "accepted");
+}
+
+TEST_F(ModelConfigTest, Llama3sOriginalPositionsMayStandOutsideOrBeTheGreatest) {
+  json scaling = kLlama3;
+  scaling["rope_type"] = "llama3";
+  scaling.erase("original_max_position_embeddings");
+  const json most = {{"rope_scaling", scaling}, {"max_position_embeddings", 4096}};
+  EXPECT_EQ(read(most).rope.original_positions, 4096);
+  json outside = most;
+  outside["original_max_position_embeddings"] = 2048;
+  EXPECT_EQ(read(outside).rope.original_positions, 2048);
+}
+
+TEST_F(ModelConfigTest, Qwen2HasBiasesOnQueriesKeysAndValuesAlone) {
+  const ModelConfig config = read({{"model_type", "qwen2"}});
+  EXPECT_TRUE(config.qkv_bias);
+  EXPECT_FALSE(config.output_bias || config.mlp_bias);
+  EXPECT_THAT(message({{"model_type", "qwen2"}, {"attention_bias", false}}),
+              HasSubstr("'attention_bias' is false"));
+}
+
+const json kMoe = {{"model_type", "qwen2_moe"},
+                   {"num_experts", 60},
+                   {"num_experts_per_tok", 4},
+                   {"moe_intermediate_size", 1408},
+                   {"shared_expert_intermediate_size", 5632}};
+
+TEST_F(ModelConfigTest, ReadsExperts) {
+  json changes = kMoe;
+  ModelConfig config = read(changes);
+  EXPECT_TRUE(config.qkv_bias);
+  EXPECT_EQ(config.moe.experts, 60);
+  EXPECT_EQ(config.moe.experts_per_token, 4);
+  EXPECT_EQ(config.moe.intermediate, 1408);
+  EXPECT_EQ(config.moe.shared_intermediate, 5632);
+  EXPECT_FALSE(config.moe.normalise_weights);
+  EXPECT_THAT(config.moe.layers, ElementsAre(0, 1, 2));
+  changes.update({{"num_hidden_layers", 6},
+                  {"decoder_sparse_step", 2},
+                  {"mlp_only_layers", {3}},
+                  {"norm_topk_prob", true},
+                  {"qkv_bias", false}});
+  config = read(changes);
+  EXPECT_THAT(config.moe.layers, ElementsAre(1, 5));
+  EXPECT_TRUE(config.moe.normalise_weights);
+  EXPECT_FALSE(config.qkv_bias);
+}
+
+TEST_F(ModelConfigTest, RefusesExpertsThatCannotBe) {
+  const auto with = [](const json& changes) {
+    json all = kMoe;
+    all.update(changes);
+    return all;
+  };
+  EXPECT_THAT(message(with({{"num_experts", nullptr}})), HasSubstr("'num_experts' is missing"));
+  EXPECT_THAT(message(with({{"num_experts_per_tok", 61}})),
+              HasSubstr("'num_experts_per_tok' is 61, above the 60 experts"));
+  EXPECT_EQ(message(with({{"num_experts_per_tok", 60}})), "accepted");
+  EXPECT_THAT(message(with({{"mlp_only_layers", {3}}})),
+              HasSubstr("'mlp_only_layers' has 3, not one of the 3 layers"));
+  EXPECT_THAT(message(with({{"mlp_only_layers", 1}})), HasSubstr("'mlp_only_layers' is 1, not a list"));
+  EXPECT_THAT(message(with({{"decoder_sparse_step", 0}})), HasSubstr("'decoder_sparse_step' is 0"));
+  EXPECT_THAT(message(with({{"attention_bias", false}})),
+              HasSubstr("'attention_bias' contradicts qkv_bias, which is true"));
 }
 
 TEST_F(ModelConfigTest, RefusesWrongValuesNamingThem) {
@@ -135,6 +211,9 @@ TEST_F(ModelConfigTest, CanonicalJsonChangesWithWhatIsComputed) {
   EXPECT_EQ(read({{"torch_dtype", "float32"}}).to_json(), read(json::object()).to_json());
   EXPECT_NE(read({{"rope_theta", 5.0}}).to_json(), read(json::object()).to_json());
   EXPECT_NE(read({{"eos_token_id", 5}}).to_json(), read(json::object()).to_json());
+  json moe = kMoe;
+  moe["norm_topk_prob"] = true;
+  EXPECT_NE(read(moe).to_json(), read(kMoe).to_json());
 }
 
 }  // namespace

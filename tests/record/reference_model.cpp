@@ -118,6 +118,35 @@ std::vector<ReferenceModel::Vector> ReferenceModel::attention(const std::string&
   return outputs;
 }
 
+ReferenceModel::Vector ReferenceModel::mlp(const std::string& prefix, const Vector& x) const {
+  Vector gate = linear(prefix + "gate_proj", x);
+  const Vector up = linear(prefix + "up_proj", x);
+  for (std::size_t i = 0; i < gate.size(); ++i) gate[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
+  return linear(prefix + "down_proj", gate);
+}
+
+ReferenceModel::Vector ReferenceModel::mixture(const std::string& prefix, const Vector& x) const {
+  Vector probabilities = linear(prefix + "gate", x);
+  double sum = 0;
+  for (double& score : probabilities) sum += score = std::exp(score);
+  for (double& score : probabilities) score /= sum;
+  Vector descending = probabilities;
+  std::sort(descending.rbegin(), descending.rend());
+  const auto picked = model_.config.at("num_experts_per_tok").get<std::size_t>();
+  double picked_sum = 0;
+  for (std::size_t i = 0; i < picked; ++i) picked_sum += descending[i];
+  const double scale = model_.config.value("norm_topk_prob", false) ? 1 / picked_sum : 1;
+  Vector result = mlp(prefix + "shared_expert.", x);
+  const double open = 1 / (1 + std::exp(-linear(prefix + "shared_expert_gate", x)[0]));
+  for (double& value : result) value *= open;
+  for (std::size_t e = 0; e < probabilities.size(); ++e) {
+    if (probabilities[e] < descending[picked - 1]) continue;
+    const Vector own = mlp(fmt::format("{}experts.{}.", prefix, e), x);
+    for (std::size_t i = 0; i < own.size(); ++i) result[i] += probabilities[e] * scale * own[i];
+  }
+  return result;
+}
+
 std::vector<double> ReferenceModel::logits(std::span<const schemas::TokenId> ids,
                                            const ViewOf& view_of) const {
   const auto hidden = model_.config.at("hidden_size").get<std::size_t>();
@@ -134,11 +163,9 @@ std::vector<double> ReferenceModel::logits(std::span<const schemas::TokenId> ids
     for (std::size_t t = 0; t < stream.size(); ++t) {
       for (std::size_t i = 0; i < hidden; ++i) stream[t][i] += mixed[t][i];
       const Vector normed = norm(prefix + "post_attention_layernorm.weight", stream[t]);
-      Vector gate = linear(prefix + "mlp.gate_proj", normed);
-      const Vector up = linear(prefix + "mlp.up_proj", normed);
-      for (std::size_t i = 0; i < gate.size(); ++i) gate[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
-      const Vector down = linear(prefix + "mlp.down_proj", gate);
-      for (std::size_t i = 0; i < hidden; ++i) stream[t][i] += down[i];
+      const Vector branch =
+          has_experts(model_.config, l) ? mixture(prefix + "mlp.", normed) : mlp(prefix + "mlp.", normed);
+      for (std::size_t i = 0; i < hidden; ++i) stream[t][i] += branch[i];
     }
   }
   const Vector last = norm("model.norm.weight", stream.back());

@@ -24,7 +24,7 @@ using ViewOf = std::function<AttentionView(std::int64_t t, std::int64_t layer)>;
 [[nodiscard]] AttentionView dense_view(std::int64_t t);
 
 /// The slow twin of the recorder's model: plain loops in fp64 that compute every token of the sequence
-/// anew, with a mask in place of a cache.
+/// anew, with a mask in place of a cache. Of llama, qwen2 and qwen2_moe, with experts one by one.
 class ReferenceModel {
  public:
   explicit ReferenceModel(const TinyModel& model);
@@ -39,6 +39,8 @@ class ReferenceModel {
   [[nodiscard]] const TinyTensor& tensor(const std::string& name) const { return model_.tensors.at(name); }
   [[nodiscard]] Vector linear(const std::string& name, const Vector& x) const;
   [[nodiscard]] Vector norm(const std::string& name, const Vector& x) const;
+  [[nodiscard]] Vector mlp(const std::string& prefix, const Vector& x) const;
+  [[nodiscard]] Vector mixture(const std::string& prefix, const Vector& x) const;
   [[nodiscard]] Vector rotated(const Vector& x, std::size_t head, std::int64_t position) const;
   [[nodiscard]] std::vector<Vector> attention(const std::string& prefix, std::int64_t layer,
                                               const std::vector<Vector>& stream, const ViewOf& view_of) const;

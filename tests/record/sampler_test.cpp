@@ -5,11 +5,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
+#include <utility>
 
+#include "kernels/thread_team.h"
 #include "schemas/error.h"
 
 namespace lil::tests {
@@ -137,6 +141,79 @@ TEST(TopP, DependsOnTheKeyAloneNotOnOrder) {
   for (std::uint32_t i = 0; i < 100; ++i) one[i] = forward.sampler->choose(kHalves, {1, 2, 3, i}).id;
   for (std::uint32_t i = 100; i-- > 0;) other[i] = backward.sampler->choose(kHalves, {1, 2, 3, i}).id;
   EXPECT_EQ(one, other);
+}
+
+/// The rule of `sample` word for word: sorts all tokens, and knows no shortcut.
+schemas::TokenId slow_top_p(const std::vector<float>& logits, double temperature, double top_p,
+                            const DrawKey& key) {
+  const double most = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
+  std::vector<std::pair<double, schemas::TokenId>> sorted;
+  double total = 0;
+  for (std::size_t id = 0; id < logits.size(); ++id) {
+    sorted.emplace_back(std::exp((static_cast<double>(logits[id]) - most) / temperature),
+                        static_cast<schemas::TokenId>(id));
+    total += sorted.back().first;
+  }
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  double mass = 0;
+  std::size_t kept = 0;
+  while (kept < sorted.size() && (kept == 0 || mass < top_p * total - 1e-6 * total))
+    mass += sorted[kept++].first;
+  if (top_p == 1) kept = sorted.size();
+  double below = 0;
+  for (std::size_t i = 0; i < kept; ++i) {
+    below += sorted[i].first;
+    if (record::uniform(key) * (top_p == 1 ? total : mass) < below) return sorted[i].second;
+  }
+  return sorted[kept - 1].second;
+}
+
+std::vector<float> random_logits(std::size_t count, std::uint64_t seed, double spread) {
+  std::vector<float> logits;
+  for (std::size_t i = 0; i < count; ++i) {
+    logits.push_back(static_cast<float>(
+        spread * std::sqrt(-2 * std::log(record::uniform({seed, i, 0, 0}) + 1e-9)) * (i % 2 == 0 ? 1 : -1)));
+  }
+  return logits;
+}
+
+TEST(TopP, DrawsWhatSortingEverythingDraws) {
+  for (const auto& [temperature, top_p] : std::vector<std::pair<double, double>>{
+           {0.6, 0.95}, {1, 0.95}, {1, 1}, {2, 0.5}, {0.6, 1}, {0.01, 0.9}, {5, 0.999}, {1, 0}}) {
+    const auto sampler = make_sampler("sample(temperature=" + std::to_string(temperature) +
+                                      ",top_p=" + std::to_string(top_p) + ")");
+    for (std::uint32_t i = 0; i < 60; ++i) {
+      const std::vector<float> logits = random_logits(1 + 37 * i, i, i % 3 == 0 ? 0.1 : 3);
+      const DrawKey key{7, 8, 0, i};
+      ASSERT_EQ(sampler.sampler->choose(logits, key).id, slow_top_p(logits, temperature, top_p, key))
+          << temperature << " " << top_p << " " << i;
+    }
+  }
+}
+
+TEST(Sampler, AnswersForManyAreThoseForEachAlone) {
+  std::vector<std::vector<float>> logits;
+  for (std::uint64_t i = 0; i < 9; ++i) logits.push_back(random_logits(5000, i, 2));
+  logits[4][77] = std::nanf("");
+  for (const std::string text : {"greedy", "sample"}) {
+    const auto sampler = make_sampler(text);
+    std::vector<record::Draw> draws;
+    for (std::uint32_t i = 0; i < 9; ++i) draws.push_back({logits[i], {1, 2, 3, i}});
+    for (const int threads : {1, 3}) {
+      kernels::ThreadTeam team(threads);
+      std::vector<std::optional<Choice>> choices(9);
+      sampler.sampler->choose(draws, choices, &team);
+      EXPECT_FALSE(choices[4].has_value());
+      for (std::size_t i = 0; i < 9; ++i) {
+        if (i == 4) continue;
+        const Choice alone = sampler.sampler->choose(draws[i].logits, draws[i].key);
+        EXPECT_EQ(choices[i]->id, alone.id);
+        EXPECT_EQ(choices[i]->logprob, alone.logprob);
+        EXPECT_EQ(choices[i]->entropy, alone.entropy);
+      }
+    }
+  }
 }
 
 TEST(Sampler, RefusesLogitsThatAreNoNumbers) {

@@ -36,7 +36,12 @@ struct TinyModel {
   void write(const std::filesystem::path& folder, const std::string& dtype = "F32") const;
 };
 
-/// `changes` are merged into config.json before the tensors that it asks for are drawn.
+/// Whether a layer of the model that this config.json describes has experts in place of an MLP.
+[[nodiscard]] bool has_experts(const nlohmann::json& config, std::int64_t layer);
+
+/// A llama unless `changes` name another model_type: qwen2, or qwen2_moe with 6 experts of which a token
+/// picks 2, one by one in the file. `changes` are merged into config.json before the tensors that it asks for
+/// are drawn.
 [[nodiscard]] TinyModel make_tiny_model(std::uint32_t seed,
                                         const nlohmann::json& changes = nlohmann::json::object());
 

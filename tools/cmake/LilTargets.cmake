@@ -17,7 +17,8 @@ find_package(PkgConfig REQUIRED)
 
 add_library(lil_options INTERFACE)
 target_compile_options(lil_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
-                                             -Wconversion -Wno-sign-conversion)
+                                             -Wconversion -Wno-sign-conversion
+                                             -ffp-contract=off) # or bits depend on the compiler and the processor
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   target_compile_options(lil_options INTERFACE -Wno-restrict) # wrong about std::string in g++ 12
 endif()

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "schemas/error.h"
+#include "schemas/probe_store.h"
 #include "schemas/run_store.h"
 #include "schemas/trace_store.h"
 #include "tools/command_line.h"
@@ -106,10 +107,19 @@ std::string printable(const std::string& text) {
   return nlohmann::json::parse(json).get<std::string>();
 }
 
+/// A line a probe; nothing where there are none.
+std::string probes_text(const std::vector<schemas::Probe>& probes) {
+  std::string text;
+  for (const schemas::Probe& probe : probes) {
+    text += fmt::format("{:>7}  {:<6}  {}\n", probe.token, schemas::to_string(probe.finish), probe.text);
+  }
+  return text.empty() ? "" : "\n--- probes: after so many tokens, how it ended, the answer\n" + text;
+}
+
 int show_trace_command(const std::vector<std::string>& arguments) {
-  CommandLine line(
-      "trace show store.db UID [options]",
-      "What is known of one trace, its prompt and its text. The first digits of a uid are enough.");
+  CommandLine line("trace show store.db UID [options]",
+                   "What is known of one trace, its prompt, its text and its probes. The first digits of a "
+                   "uid are enough.");
   line.option("output", "FILE", "write to FILE instead of stdout");
   if (!line.parse(arguments)) return kDone;
   line.expect_at_most(2);
@@ -124,13 +134,13 @@ int show_trace_command(const std::vector<std::string>& arguments) {
   vocabulary.append_text(tokens.prompt_ids, prompt);
   vocabulary.append_text(tokens.ids, text);
   Output output(line.text("output"));
-  output.write(
-      fmt::format("trace    {}\nrun      {}  {}  {}\nproblem  {} {} (repeat {}), gold answer {}\n"
-                  "tokens   {} after a prompt of {}, finish {}{}\n\n--- prompt\n{}\n--- output\n{}\n",
-                  trace.uid, trace.run_uid, run.model, run.policy, trace.problem_set, trace.problem_id,
-                  trace.repeat, trace.gold.empty() ? "unknown" : trace.gold, trace.tokens,
-                  trace.prompt_tokens, schemas::to_string(trace.finish),
-                  trace.complete ? "" : " (not complete)", printable(prompt), printable(text)));
+  output.write(fmt::format(
+      "trace    {}\nrun      {}  {}  {}\nproblem  {} {} (repeat {}), gold answer {}\n"
+      "tokens   {} after a prompt of {}, finish {}{}\n\n--- prompt\n{}\n--- output\n{}\n{}",
+      trace.uid, trace.run_uid, run.model, run.policy, trace.problem_set, trace.problem_id, trace.repeat,
+      trace.gold.empty() ? "unknown" : trace.gold, trace.tokens, trace.prompt_tokens,
+      schemas::to_string(trace.finish), trace.complete ? "" : " (not complete)", printable(prompt),
+      printable(text), probes_text(schemas::read_probes(store, trace.key))));
   return kDone;
 }
 
@@ -159,6 +169,7 @@ int check_store_command(const std::vector<std::string>& arguments) {
 }
 
 nlohmann::ordered_json exported(const TraceInfo& trace, const RunRecord& run, const TraceTokens& tokens,
+                                const std::vector<schemas::Probe>& probes,
                                 const schemas::Vocabulary& vocabulary, bool per_token) {
   std::string text;
   vocabulary.append_text(tokens.ids, text);
@@ -177,6 +188,13 @@ nlohmann::ordered_json exported(const TraceInfo& trace, const RunRecord& run, co
     if (!tokens.logprob.empty()) line["logprob"] = tokens.logprob;
     if (!tokens.entropy.empty()) line["entropy"] = tokens.entropy;
     if (!tokens.attended.empty()) line["attended"] = tokens.attended;
+  }
+  for (const schemas::Probe& probe : probes) {
+    line["probes"].push_back({{"token", probe.token},
+                              {"text", probe.text},
+                              {"finish", schemas::to_string(probe.finish)},
+                              {"closing", probe.closing},
+                              {"ids", probe.ids}});
   }
   return line;
 }
@@ -203,7 +221,8 @@ int export_traces_command(const std::vector<std::string>& arguments) {
   for (const TraceInfo& trace : schemas::list_traces(store, filter)) {
     try {
       const auto json = exported(trace, runs.at(trace.run), schemas::read_tokens(store, trace.key),
-                                 vocabularies.get(trace.tokenizer), line.given("per-token"));
+                                 schemas::read_probes(store, trace.key), vocabularies.get(trace.tokenizer),
+                                 line.given("per-token"));
       output.stream() << json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
     } catch (const Error& error) {
       failures.push_back(fmt::format("trace {}: {}", trace.uid, error.what()));
