@@ -9,8 +9,9 @@
 
 namespace lil::analyze {
 
-/// `boxed`, and where a text has no complete box `hash`, and else `phrase`.
-inline constexpr std::string_view kDefaultExtractors = "boxed+hash+phrase";
+/// `json` where a text has a JSON object with an answer; else `boxed`, and where a text has no complete box `hash`, and else
+/// `phrase`.
+inline constexpr std::string_view kDefaultExtractors = "json+boxed+hash+phrase";
 
 /// A list of extractors in order of priority: the answer of a text is that of the first that finds one. So
 /// once a box is complete, no fallback counts any more. Immutable; safe to share between threads.
@@ -19,7 +20,7 @@ class Extraction {
   /// `names` is extractors joined by `+`. Throws Error(kUsage) that lists the known ones.
   [[nodiscard]] static Extraction parse(std::string_view names);
 
-  /// The list with the version of the extractors' code, as `boxed+hash+phrase/1`.
+  /// The list with the version of the extractors' code, as `json+boxed+hash+phrase/1`.
   [[nodiscard]] const std::string& name() const { return name_; }
   /// As Extractor::find, of the whole list: changes of the answer, in order of (readable_at, at_end).
   [[nodiscard]] std::vector<FoundAnswer> find(std::string_view text, bool finished) const;

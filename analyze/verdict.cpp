@@ -1,7 +1,8 @@
 #include "analyze/verdict.h"
 
+#include <algorithm>
 #include <memory>
-#include <optional>
+#include <string>
 #include <vector>
 
 #include "analyze/answers/trim.h"
@@ -29,12 +30,25 @@ const std::vector<NamedGrader>& graders() {
 }
 
 /// The word of the first grader that serves the kind and reads both sides.
-std::optional<bool> equal_answers(std::string_view answer, std::string_view gold, schemas::AnswerKind kind) {
+Comparison compare_answers(std::string_view answer, std::string_view gold, schemas::AnswerKind kind) {
   for (const NamedGrader& named : graders()) {
     if (!named.grader->serves(kind)) continue;
-    if (const auto equal = named.grader->equal(answer, gold)) return equal;
+    const Comparison said = named.grader->compare(answer, gold);
+    if (said != Comparison::kUnread) return said;
   }
-  return std::nullopt;
+  return Comparison::kUnread;
+}
+
+/// Whether the grader called `name` reads `gold`.
+bool reads(std::string_view name, std::string_view gold) {
+  return std::any_of(graders().begin(), graders().end(), [&](const NamedGrader& named) {
+    return named.name == name && named.grader->compare(gold, gold) != Comparison::kUnread;
+  });
+}
+
+/// A letter that can only be an option's: `(C)`, `\text{(C)}`; alone, it may be a variable.
+bool is_bracketed(std::string_view gold) {
+  return gold.find('(') != std::string_view::npos;
 }
 
 }  // namespace
@@ -55,14 +69,21 @@ const char* to_string(Verdict verdict) {
 
 Verdict judge(std::string_view answer, std::string_view gold, schemas::AnswerKind kind) {
   if (kind == schemas::AnswerKind::kNone || trim(answer).empty() || trim(gold).empty()) return Verdict::kNone;
-  return equal_answers(answer, gold, kind).value_or(false) ? Verdict::kRight : Verdict::kWrong;
+  switch (compare_answers(answer, gold, kind)) {
+    case Comparison::kEqual:
+      return Verdict::kRight;
+    case Comparison::kTimeout:
+      return Verdict::kTimeout;
+    default:
+      return Verdict::kWrong;
+  }
 }
 
 schemas::AnswerKind guess_answer_kind(std::string_view gold) {
   if (trim(gold).empty()) return schemas::AnswerKind::kNone;
-  const auto& first = graders().front();  // that of numbers: it reads nothing else
-  const bool number = first.grader->equal(gold, gold).has_value();
-  return number ? schemas::AnswerKind::kNumber : schemas::AnswerKind::kMath;
+  if (reads("number", gold)) return schemas::AnswerKind::kNumber;
+  if (is_bracketed(gold) && reads("choice", gold)) return schemas::AnswerKind::kChoice;
+  return schemas::AnswerKind::kMath;
 }
 
 std::string grading_name(const Extraction& extraction) {

@@ -19,16 +19,17 @@ enum class Verdict {
 /// The name stored with an answer event.
 [[nodiscard]] const char* to_string(Verdict verdict);
 
-/// Judges an answer. `number` and `math` golds are compared as numbers where both sides read as one, else as
-/// text; the others as text. Bounded in time for any input. Safe to call from several threads.
+/// Judges an answer: the first grader of the registry that serves the kind and reads both sides decides. So
+/// `number` and `math` golds are compared as numbers, else as mathematics, else as text; `choice` golds by
+/// their letter, else as text. Bounded in time for any input. Safe to call from several threads.
 [[nodiscard]] Verdict judge(std::string_view answer, std::string_view gold, schemas::AnswerKind kind);
 
-/// The kind of a gold answer that comes without one: none where empty, number where it reads as one, else
-/// math.
+/// The kind of a gold answer that comes without one: none where empty, number where it reads as one, choice
+/// where it is a letter from A to J in brackets, else math.
 [[nodiscard]] schemas::AnswerKind guess_answer_kind(std::string_view gold);
 
 /// What answer events are stored under: extraction and graders with their versions, as
-/// `boxed+hash+phrase/1 number/1 text/1`.
+/// `json+boxed+hash+phrase/1 number/2 math/1 choice/1 text/1`.
 [[nodiscard]] std::string grading_name(const Extraction& extraction);
 
 }  // namespace lil::analyze

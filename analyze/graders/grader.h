@@ -1,13 +1,20 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string_view>
 
 #include "schemas/named_spec.h"
 #include "schemas/trace.h"
 
 namespace lil::analyze {
+
+/// What a grader says of two answers.
+enum class Comparison {
+  kEqual,
+  kUnequal,
+  kUnread,   ///< either is not of the kind that this grader reads, or it cannot tell
+  kTimeout,  ///< it would have taken more steps than it may; steps are counted, so it is the same everywhere
+};
 
 /// One notion of two answers being equal. Immutable; safe to share between threads.
 class Grader {
@@ -22,9 +29,9 @@ class Grader {
   /// Whether gold answers of this kind are for this grader. Of those that serve a kind, the first row of the
   /// registry that reads both sides decides.
   [[nodiscard]] virtual bool serves(schemas::AnswerKind kind) const = 0;
-  /// Whether `answer` and `gold` are equal; nothing where either is not of the kind that this grader reads.
-  /// Symmetric. Bounded in time and memory for any input; throws nothing.
-  [[nodiscard]] virtual std::optional<bool> equal(std::string_view answer, std::string_view gold) const = 0;
+  /// Whether `answer` and `gold` are equal. Symmetric. Bounded in time and memory for any input; throws
+  /// nothing.
+  [[nodiscard]] virtual Comparison compare(std::string_view answer, std::string_view gold) const = 0;
 };
 
 using GraderFactory = std::unique_ptr<Grader> (*)(const schemas::Arguments& arguments);

@@ -1,10 +1,13 @@
 #include <algorithm>
-#include <array>
 #include <boost/multiprecision/cpp_int.hpp>
+#include <iterator>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "analyze/answers/trim.h"
 #include "analyze/graders/grader.h"
+#include "analyze/graders/unit_words.h"
 #include "analyze/latex_spelling.h"
 
 namespace lil::analyze {
@@ -13,20 +16,16 @@ namespace {
 using boost::multiprecision::cpp_int;
 using boost::multiprecision::cpp_rational;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 constexpr int kMaxExponent = 4096;
 constexpr std::size_t kMaxPowerBits = 16384;  // a little more than 10^4096 has
 
 struct Number {
   cpp_rational value;
+  std::string name;  // of `x = 5` the `x`; empty without one
   bool percent = false;
 };
 
-// Words after a number that change it, or make it no number at all; any other word is a unit.
-constexpr std::array<std::string_view, 26> kNotUnits = {
-    "a",  "am",  "and",  "billion", "cos",      "dozen", "e",        "exp", "hundred",
-    "i",  "ln",  "log",  "million", "mod",      "n",     "or",       "p",   "pi",
-    "pm", "sin", "sqrt", "tan",     "thousand", "to",    "trillion", "x"};
 // Letters that may stand alone as a unit outside \text{}: `5 m`. Any other is a variable.
 constexpr std::string_view kUnitLetters = "mgshlLNJWVKCFA";
 
@@ -282,7 +281,7 @@ class UnitReader {
     const std::string_view word = rest.substr(0, static_cast<std::size_t>(end - rest.begin()));
     if (word.empty()) return false;
     const std::string lower = lower_case(word);
-    if (std::find(kNotUnits.begin(), kNotUnits.end(), lower) != kNotUnits.end()) return false;
+    if (changes_number(lower)) return false;
     const bool lone = word.size() == 1 && !in_text_;
     if (lone && (attached_ || kUnitLetters.find(word) == std::string_view::npos)) return false;
     percent_ = percent_ || lower == "percent" || lower == "pct";
@@ -322,16 +321,21 @@ bool is_name(std::string_view left) {
   return true;
 }
 
-std::string_view without_name(std::string_view text) {
+/// The name before an equals sign, and what follows it; all of `text` where there is none.
+std::pair<std::string, std::string_view> split_name(std::string_view text) {
   const std::size_t equals = text.rfind('=');
-  if (equals == std::string_view::npos || !is_name(text.substr(0, equals))) return text;
-  return peel(text.substr(equals + 1));
+  if (equals == std::string_view::npos || !is_name(text.substr(0, equals))) return {"", text};
+  std::string name;
+  std::copy_if(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(equals), std::back_inserter(name),
+               [](char c) { return !is_space(c); });
+  return {name, peel(text.substr(equals + 1))};
 }
 
 std::optional<Number> read_number(std::string_view text) {
   if (text.size() > kMaxGradedBytes) return std::nullopt;
   const std::string even = even_spelling(text);
-  Cursor cursor(without_name(peel(even)));
+  const auto [name, unnamed] = split_name(peel(even));
+  Cursor cursor(unnamed);
   bool minus = accept_sign(cursor);
   if (cursor.accept_any({"$", "\u20ac", "\u00a3"})) {
     cursor.skip_spaces();
@@ -340,27 +344,28 @@ std::optional<Number> read_number(std::string_view text) {
   const auto value = read_value(cursor);
   UnitReader units(cursor);
   if (!value || !units.read()) return std::nullopt;
-  return Number{minus ? cpp_rational(-*value) : *value, units.percent()};
+  return Number{minus ? cpp_rational(-*value) : *value, name, units.percent()};
 }
 
 /// Exact rational numbers. A percentage equals its bare number and the fraction it stands for: 18 % = 18 and
-/// 18 % = 0.18, as the graders in use have it; of two percentages the numbers are compared.
+/// 18 % = 0.18, as the graders in use have it; of two percentages the numbers are compared. `x = 5` is 5, but
+/// two with different names (two lines) are left to other graders.
 class NumberGrader final : public Grader {
  public:
   [[nodiscard]] int version() const override { return kVersion; }
   [[nodiscard]] bool serves(schemas::AnswerKind kind) const override {
     return kind == schemas::AnswerKind::kNumber || kind == schemas::AnswerKind::kMath;
   }
-  [[nodiscard]] std::optional<bool> equal(std::string_view answer, std::string_view gold) const override {
+  [[nodiscard]] Comparison compare(std::string_view answer, std::string_view gold) const override {
     const auto left = read_number(answer);
-    if (!left) return std::nullopt;
-    const auto right = read_number(gold);
-    if (!right) return std::nullopt;
-    if (left->value == right->value) return true;
-    if (left->percent == right->percent) return false;
+    const auto right = left ? read_number(gold) : std::nullopt;
+    if (!right) return Comparison::kUnread;
+    if (!left->name.empty() && !right->name.empty() && left->name != right->name) return Comparison::kUnread;
+    if (left->value == right->value) return Comparison::kEqual;
+    if (left->percent == right->percent) return Comparison::kUnequal;
     const auto& percentage = left->percent ? left->value : right->value;
     const auto& plain = left->percent ? right->value : left->value;
-    return percentage == plain * 100;
+    return percentage == plain * 100 ? Comparison::kEqual : Comparison::kUnequal;
   }
 };
 

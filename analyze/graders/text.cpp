@@ -65,9 +65,10 @@ class TextGrader final : public Grader {
   [[nodiscard]] bool serves(schemas::AnswerKind kind) const override {
     return kind != schemas::AnswerKind::kNone;
   }
-  [[nodiscard]] std::optional<bool> equal(std::string_view answer, std::string_view gold) const override {
-    if (answer.size() > kMaxGradedBytes || gold.size() > kMaxGradedBytes) return answer == gold;
-    return normal_form(answer) == normal_form(gold);
+  [[nodiscard]] Comparison compare(std::string_view answer, std::string_view gold) const override {
+    const bool looked_into = answer.size() <= kMaxGradedBytes && gold.size() <= kMaxGradedBytes;
+    const bool equal = looked_into ? normal_form(answer) == normal_form(gold) : answer == gold;
+    return equal ? Comparison::kEqual : Comparison::kUnequal;
   }
 };
 

@@ -62,6 +62,37 @@ TEST(BoxedExtractor, AnAnswerMayHaveSoManyBytesAndNoMore) {
   EXPECT_EQ(last_answer("boxed", "\\boxed{1}\\boxed{" + longest + "7}"), "1");
 }
 
+TEST(JsonExtractor, ReadsTheAnswerOfAnObject) {
+  const std::vector<Case> cases = {
+      {"{\"reasoning\": \"so 5\", \"answer\": \"12\"}", "12"},
+      {"\n{\n  \"reasoning\": \"the answer is 5. \",\n  \"answer\": 12\n}", "12"},
+      {"```json\n{\"answer\": \"12\"}\n```", "12"},
+      {"{\"answer\": \"12\"", "12"},
+      {"{\"answer\": 12}", "12"},
+      {"{\"answer\": -1.5e3 }", "-1.5e3"},
+      {"{\"answer\": 12", ""},
+      {"{\"answer\": \"12", ""},
+      {"{\"answer\": \"\\\\frac{1}{2}\"}", "\\frac{1}{2}"},
+      {"{\"answer\": \"\\frac{1}{2}\"}", "\\frac{1}{2}"},
+      {"{\"answer\": \"a \\\"b\\\"\"}", "a \"b\""},
+      {"{\"answer\": \"\", \"x\": 1}", ""},
+      {"{\"steps\": {\"answer\": \"5\"}}", ""},
+      {"{\"steps\": [\"answer\", \"5\"]}", ""},
+      {"{\"answer\": \"1\", \"answer\": \"2\"}", "2"},
+      {"{\"answer\": \"1\"} {\"answer\": \"2\"}", "1"},
+      {"The answer is: \n```json\n{\n  \"answer\": 7\n}\n```", "7"},
+      {"{\"answer\": \"1\"}\n{\"answer\": \"2\"}", "2"},
+      {"{1, 2}\n{\"answer\": \"1\"}", "1"},
+      {"It is {\"answer\": \"1\"}", ""},
+      {"{\"reasoning\": \"\\\"answer\\\": \\\"5\\\"\"", ""},
+      {"{", ""},
+      {"", ""},
+  };
+  for (const Case& c : cases) EXPECT_EQ(last_answer("json", c.text), c.answer) << c.text;
+  EXPECT_EQ(last_answer("json", "{\"answer\": 12", true), "12");
+  EXPECT_EQ(last_answer("json+boxed", "{\"r\": \"\\\\boxed{5}\", \"answer\": \"12\"}"), "12");
+}
+
 TEST(HashExtractor, ReadsALineWithFourMarksAndANumber) {
   const std::vector<Case> cases = {
       {"#### 18\n", "18"},
@@ -178,7 +209,7 @@ TEST(Extraction, AnUnknownNameIsAUsageErrorThatListsTheKnownOnes) {
   try {
     (void)Extraction::parse("boxed+hsh");
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("boxed, hash, phrase, number"), std::string::npos)
+    EXPECT_NE(std::string(error.what()).find("json, boxed, hash, phrase, number"), std::string::npos)
         << error.what();
   }
 }
@@ -273,7 +304,10 @@ TEST_P(EveryExtractor, FindsInAPrefixWhatTheWholeTextHasThere) {
                                               "\x88\x92",
                                               "\\%",
                                               "\\$",
-                                              "!"};
+                                              "!",
+                                              "{\"answer\": ",
+                                              "\"answer\": \"",
+                                              "\""};
   const auto [row, arguments] = schemas::resolve_row("extractor", extractor_registry(), GetParam());
   const auto extractor = row->make(arguments);
   std::mt19937_64 random(2);

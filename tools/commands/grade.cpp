@@ -25,9 +25,11 @@ std::string member_text(const ordered_json& pair, const char* key) {
   return found->is_string() ? found->get<std::string>() : found->dump();
 }
 
-/// `{"gold": …, "kind": …, "answer": …}` or a whole `text` → the same with `extracted` and `verdict`.
+/// `{"gold": …, "kind": …, "answer": …}` or a whole `text` → the same with `extracted` and `verdict`. Without
+/// a kind it is guessed from the gold answer.
 ordered_json graded_pair(ordered_json pair, const analyze::Extraction& extraction) {
   if (!pair.is_object()) throw Error(ErrorCode::kInput, "not a JSON object");
+  if (!pair.contains("gold")) throw Error(ErrorCode::kInput, "no 'gold' is there");
   const std::string gold = member_text(pair, "gold");
   const schemas::AnswerKind kind = pair.contains("kind")
                                        ? schemas::answer_kind_from(member_text(pair, "kind"))
