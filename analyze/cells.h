@@ -1,30 +1,22 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "analyze/extraction.h"
+#include "analyze/cell_sources.h"
 #include "analyze/intervals.h"
 #include "schemas/store.h"
-#include "schemas/trace_store.h"
 
 namespace lil::analyze {
 
 /// Which cells to compute: every rule on every signal and stream, over the traces of every run and problem
 /// set that the filter selects.
-struct CellRequest {
-  schemas::TraceFilter filter{};     ///< complete_only is taken as true
-  std::vector<std::string> signals;  ///< `name(key=value,…)`, in any spelling; none: all that have curves
-  std::vector<std::string> streams;  ///< none: all that have curves
-  std::vector<std::string> rules;    ///< `name(key=value,…)`, in any spelling
-  std::string grading;               ///< name of the answer events to use, see grading_name()
-  /// Told of each trace that is left out: one that cannot be graded or replayed, with a failure on record.
-  std::function<void(const std::string& trace)> left_out{};
-  bool baselines = true;  ///< `never`, `cap` with the same mean tokens, `oracle` beside them
+struct CellRequest : SourceRequest {
+  std::vector<std::string> rules;  ///< `name(key=value,…)`, in any spelling
+  bool baselines = true;           ///< `never`, `cap` with the same mean tokens, `oracle` beside them
   Bootstrap bootstrap{};
 };
 
@@ -66,15 +58,24 @@ struct Cell {
 /// then for each signal and stream (as asked for, else in order of first storing) each rule as asked for,
 /// followed by the `cap` of the same mean length; `oracle` last. No rule comes twice.
 ///
-/// Where a store holds several curves of a signal, the newest version counts (the one stored last), and of
-/// its grids the coarsest on which the rule's looks lie and that all traces have. The `cap` beside a rule
-/// that keeps K tokens in all has the largest L >= 1 with sum(min(tokens, L)) <= K, or 1 if there is none;
-/// past the longest trace L changes nothing, and the longest is taken.
+/// The curves are those that CurveChooser names. The `cap` beside a rule that keeps K tokens in all has the
+/// largest L >= 1 with sum(min(tokens, L)) <= K, or 1 if there is none; past the longest trace L changes
+/// nothing, and the longest is taken.
 ///
 /// Throws Error: kUsage for an unknown signal, stream or rule or one out of range; kNotFound where no trace
 /// is selected, or a trace has no curve or no graded answers and no failure on record that says why, with the
 /// command that makes them.
 [[nodiscard]] std::vector<Cell> analyze_cells(const schemas::Store& store, const CellRequest& request);
+
+/// For each trace of a group the tokens kept; nothing where the rule lets it end by itself.
+using TraceStops = std::vector<std::optional<std::int64_t>>;
+
+/// The cell of these stops but for its rule, signal, grading and interval.
+[[nodiscard]] Cell count_cell(const TraceGroup& group, const TraceStops& stops);
+
+/// Bootstrap interval over problems of the share of tokens that these stops save.
+[[nodiscard]] Interval saved_interval(const TraceGroup& group, const TraceStops& stops,
+                                      const Bootstrap& bootstrap);
 
 /// What a column holds.
 enum class ColumnKind {

@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cmath>
 #include <cstddef>
+#include <utility>
 
 namespace lil::analyze {
 namespace {
@@ -23,6 +24,10 @@ constexpr std::uint64_t kOddStep = 0x9e3779b97f4a7c15ULL;
 std::size_t draw(std::uint64_t stream, std::size_t place, std::size_t count) {
   const std::uint64_t high_bits = mix(stream + (place + 1) * kOddStep) >> 32U;
   return static_cast<std::size_t>((high_bits * count) >> 32U);
+}
+
+std::uint64_t stream_of(const Bootstrap& bootstrap, int replicate) {
+  return mix(mix(bootstrap.seed + kOddStep) + static_cast<std::uint64_t>(replicate));
 }
 
 double resampled_ratio(std::span<const RatioPart> parts, std::uint64_t stream) {
@@ -66,14 +71,25 @@ Interval wilson(std::int64_t successes, std::int64_t trials, double confidence) 
 Interval bootstrap_ratio(std::span<const RatioPart> parts, const Bootstrap& bootstrap) {
   assert(bootstrap.replicates > 0 && parts.size() < (std::size_t{1} << 32U));
   if (parts.empty()) return {0, 0};
-  std::vector<double> ratios(static_cast<std::size_t>(bootstrap.replicates));
-  for (std::size_t i = 0; i < ratios.size(); ++i) {
-    ratios[i] = resampled_ratio(parts, mix(mix(bootstrap.seed + kOddStep) + i));
-  }
-  std::sort(ratios.begin(), ratios.end());
-  const double tail = (1 - bootstrap.confidence) / 2;
-  const auto skipped = static_cast<std::size_t>(tail * static_cast<double>(ratios.size()));
-  return {ratios[skipped], ratios[ratios.size() - 1 - skipped]};
+  std::vector<double> ratios;
+  ratios.reserve(static_cast<std::size_t>(bootstrap.replicates));
+  for (int i = 0; i < bootstrap.replicates; ++i)
+    ratios.push_back(resampled_ratio(parts, stream_of(bootstrap, i)));
+  return percentile_interval(std::move(ratios), bootstrap.confidence);
+}
+
+void resample(const Bootstrap& bootstrap, int replicate, std::span<std::int32_t> times) {
+  std::fill(times.begin(), times.end(), 0);
+  const std::uint64_t stream = stream_of(bootstrap, replicate);
+  for (std::size_t place = 0; place < times.size(); ++place) ++times[draw(stream, place, times.size())];
+}
+
+Interval percentile_interval(std::vector<double> values, double confidence) {
+  if (values.empty()) return {0, 0};
+  std::sort(values.begin(), values.end());
+  const double tail = (1 - confidence) / 2;
+  const auto skipped = static_cast<std::size_t>(tail * static_cast<double>(values.size()));
+  return {values[skipped], values[values.size() - 1 - skipped]};
 }
 
 }  // namespace lil::analyze

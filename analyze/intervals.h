@@ -43,4 +43,18 @@ struct RatioPart {
 /// Bootstrap", chapter 13] It has no width where all parts agree: it is descriptive and certifies nothing.
 [[nodiscard]] Interval bootstrap_ratio(std::span<const RatioPart> parts, const Bootstrap& bootstrap);
 
+/// How often each of `times.size()` units is drawn in resample number `replicate`, with replacement and as
+/// many as there are; the same draws as bootstrap_ratio() has, so that statistics of the same problems are
+/// resampled together and their differences are paired.
+void resample(const Bootstrap& bootstrap, int replicate, std::span<std::int32_t> times);
+
+/// The interval that leaves (1 - confidence) / 2 of `values` out on either side; of no values [0, 0].
+[[nodiscard]] Interval percentile_interval(std::vector<double> values, double confidence = kConfidence);
+
+/// A number with the interval around it.
+struct Estimate {
+  double value = 0;
+  Interval interval{};
+};
+
 }  // namespace lil::analyze

@@ -1,10 +1,14 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <optional>
+#include <ostream>
 #include <utility>
 
 #include "analyze/cell_record.h"
 #include "analyze/cells.h"
+#include "analyze/extraction.h"
+#include "analyze/frontier.h"
 #include "analyze/intervals.h"
 #include "analyze/verdict.h"
 #include "record/attention_policy.h"
@@ -14,6 +18,7 @@
 #include "schemas/trace_store.h"
 #include "tools/command_line.h"
 #include "tools/commands/command.h"
+#include "tools/commands/shares.h"
 #include "tools/output.h"
 #include "tools/table.h"
 
@@ -23,9 +28,10 @@ namespace {
 using analyze::Cell;
 using analyze::CellColumn;
 using analyze::ColumnKind;
+using analyze::Frontier;
+using analyze::FrontierRow;
 
 Value value_of(const CellColumn& column, const Cell& cell) {
-  constexpr int kShareDecimals = 6;
   std::string text = column.value(cell);
   if (text.empty()) return {};
   if (column.kind == ColumnKind::kText) return text;
@@ -43,14 +49,6 @@ Table full_table(const std::vector<Cell>& cells) {
     table.add_row(std::move(row));
   }
   return table;
-}
-
-std::string percent(double share) {
-  return fmt::format("{:.1f} %", 100 * share);
-}
-
-double share(std::int64_t part, std::int64_t whole) {
-  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
 /// What one reads of a cell; the run and its problems stand in the heading.
@@ -144,8 +142,8 @@ std::string heading(const Cell& cell, const Ungradable& ungradable, const std::s
 /// Where there are several runs, what they are; then a table for each, under a line that names it, the cap
 /// and the share cut by it.
 std::string reading_text(const std::vector<Cell>& cells, const Ungradable& ungradable, TableFormat format) {
-  const std::string comment = format == TableFormat::kLatex ? "% " : "";
-  const std::string gap = format == TableFormat::kMarkdown ? "\n" : "";
+  const std::string comment = comment_mark(format);
+  const std::string gap = gap_before_table(format);
   std::string text;
   if (!same_group(cells.front(), cells.back())) text = overview(cells).render(format) + "\n";
   for (std::size_t first = 0; first < cells.size();) {
@@ -160,16 +158,102 @@ std::string reading_text(const std::vector<Cell>& cells, const Ungradable& ungra
   return text;
 }
 
-analyze::CellRequest request_from(const CommandLine& line) {
-  analyze::CellRequest request;
+template <class Request>
+Request request_from(const CommandLine& line) {
+  Request request;
   request.filter = line.where();
   request.signals = line.specs("signal");
   request.streams = line.specs("stream");
   request.rules = line.specs("rule");
   request.grading = analyze::grading_name(analyze::Extraction::parse(line.text("extract")));
-  request.bootstrap.seed = static_cast<std::uint64_t>(line.count("seed"));
   return request;
 }
+
+/// The columns of a frontier: those promised of a cell, with `f,patience,t` after `rule`.
+Table frontier_table(const Frontier& frontier) {
+  Table table({"run", "problem_set", "signal", "stream", "rule", "f", "patience", "t", "traces", "capped",
+               "tokens", "kept", "saved", "stopped", "right_full", "right_stop", "harm", "gain"});
+  const Cell& cell = frontier.cell;
+  for (const FrontierRow& row : frontier.rows) {
+    const double saved = 1 - share(row.kept, cell.tokens);
+    table.add_row({cell.run, cell.problem_set, cell.signal, cell.stream, cell.rule,
+                   frontier.shape.every_tokens, frontier.shape.patience, row.t, cell.traces, cell.capped,
+                   cell.tokens, row.kept, Fixed{saved, kShareDecimals}, row.stopped, cell.right_full,
+                   row.right_stop, row.harm, row.gain});
+  }
+  return table;
+}
+
+/// Writes frontiers as they come: all of them at once may be millions of rows.
+class FrontierWriter {
+ public:
+  FrontierWriter(Output& output, TableFormat format, Ungradable ungradable)
+      : output_(output), format_(format), ungradable_(std::move(ungradable)) {}
+
+  void take(const Frontier& frontier) {
+    if (format_ == TableFormat::kCsv) return take_csv(frontier);
+    if (format_ == TableFormat::kJson) return take_json(frontier);
+    take_reading(frontier);
+  }
+
+  void finish() {
+    if (format_ == TableFormat::kJson) output_.stream() << (any_rows_ ? "\n]\n" : "[]\n");
+    if (reading_) write_reading();
+    output_.finish();
+  }
+
+ private:
+  void take_csv(const Frontier& frontier) {
+    const std::string text = frontier_table(frontier).render(format_);
+    output_.stream() << (any_rows_ ? text.substr(text.find('\n') + 1) : text);
+    any_rows_ = true;
+  }
+
+  void take_json(const Frontier& frontier) {
+    if (frontier.rows.empty()) return;
+    const std::string text = frontier_table(frontier).render(format_);  // "[\n" rows "\n]\n"
+    output_.stream() << (any_rows_ ? ",\n" : "[\n") << text.substr(2, text.size() - 5);
+    any_rows_ = true;
+  }
+
+  /// For reading: of all the corners, the most that can be saved for each number of harmed traces.
+  void take_reading(const Frontier& frontier) {
+    const Cell& cell = frontier.cell;
+    if (reading_ && !same_group(first_, cell)) write_reading();
+    if (!reading_) {
+      first_ = cell;
+      reading_.emplace(std::vector<std::string>{"signal", "stream", "rule", "within", "t", "kept", "saved",
+                                                "stopped", "right_full", "right_stop", "harm", "gain"});
+    }
+    std::optional<std::int64_t> last_t;
+    for (const int percent_harmed : {0, 1, 2, 5, 10}) {
+      const auto row = analyze::best_within(frontier.rows, cell.traces * percent_harmed / 100);
+      if (!row || last_t == row->t) continue;
+      last_t = row->t;
+      reading_->add_row({cell.signal, cell.stream, cell.rule, fmt::format("{} %", percent_harmed), row->t,
+                         row->kept, percent(1 - share(row->kept, cell.tokens)), row->stopped, cell.right_full,
+                         row->right_stop, row->harm, row->gain});
+    }
+  }
+
+  void write_reading() {
+    const std::string comment = comment_mark(format_);
+    const std::string gap = gap_before_table(format_);
+    output_.stream() << (any_rows_ ? "\n" : "") << heading(first_, ungradable_, comment) << comment
+                     << "for at most 0, 1, 2, 5 and 10 % of traces harmed the t that saves most; csv and "
+                        "json have every t\n"
+                     << gap << reading_->render(format_);
+    any_rows_ = true;
+    reading_.reset();
+  }
+
+  Output& output_;
+  TableFormat format_;
+  Ungradable ungradable_;
+  bool any_rows_ = false;
+  Cell first_;
+  std::optional<Table> reading_;
+};
 
 /// Reading never fails because the store is read-only or in another writer's hands; keeping the cells may.
 void save_cells(const std::string& path, const schemas::TraceFilter& filter, const std::vector<Cell>& cells) {
@@ -183,6 +267,46 @@ void save_cells(const std::string& path, const schemas::TraceFilter& filter, con
   }
 }
 
+const std::vector<std::string>& default_rules() {
+  static const std::vector<std::string> rules{"guardian(f=250,t=20)"};
+  return rules;
+}
+
+int analyze_cells(const CommandLine& line, Output& output, TableFormat format) {
+  std::vector<Cell> cells;
+  Ungradable ungradable;
+  std::vector<std::string> left_out;
+  {
+    const schemas::Store store = schemas::Store::open(line.store(), schemas::Access::kRead);
+    auto request = request_from<analyze::CellRequest>(line);
+    request.bootstrap.seed = static_cast<std::uint64_t>(line.count("seed"));
+    request.left_out = [&](const std::string& trace) { left_out.push_back(trace); };
+    cells = analyze::analyze_cells(store, request);
+    ungradable = ungradable_traces(store, line.where());
+  }
+  const bool whole = for_programs(format);
+  output.write(whole ? full_table(cells).render(format) : reading_text(cells, ungradable, format));
+  // A cell stands for a whole run and problem set; what is said of some of its problems is not kept.
+  const schemas::TraceFilter where = line.where();
+  if (!line.given("no-save") && !where.problem_id && !where.uid) save_cells(line.store(), where, cells);
+  print_failures("traces left out, as they could not be graded or replayed", left_out);
+  return left_out.empty() ? kDone : kSomeFailed;
+}
+
+int analyze_frontiers(const CommandLine& line, Output& output, TableFormat format) {
+  const schemas::Store store = schemas::Store::open(line.store(), schemas::Access::kRead);
+  std::vector<std::string> left_out;
+  auto request = request_from<analyze::FrontierRequest>(line);
+  if (line.texts("rule") == default_rules()) request.rules = {"guardian(f=250)"};
+  request.threads = line.threads();
+  request.left_out = [&](const std::string& trace) { left_out.push_back(trace); };
+  FrontierWriter writer(output, format, ungradable_traces(store, line.where()));
+  analyze::analyze_frontiers(store, request, [&](const Frontier& frontier) { writer.take(frontier); });
+  writer.finish();
+  print_failures("traces left out, as they could not be graded or replayed", left_out);
+  return left_out.empty() ? kDone : kSomeFailed;
+}
+
 }  // namespace
 
 int run_analyze(const std::vector<std::string>& arguments) {
@@ -194,35 +318,25 @@ int run_analyze(const std::vector<std::string>& arguments) {
   line.repeated("signal", "SPEC", "a signal, as zlib(level=6); all that have curves where not given");
   line.repeated("stream", "NAME",
                 "text, prompt+text, ids32, prompt+ids32; all that have curves where not given");
-  line.repeated("rule", "SPEC", "a rule (`lil list rules`); lists and ranges multiply",
-                {"guardian(f=250,t=20)"});
+  line.repeated("rule", "SPEC", "a rule (`lil list rules`); lists and ranges multiply", default_rules());
+  line.flag(
+      "frontier",
+      "every threshold at once: a row for each t from which on another one holds, for guardians without "
+      "their t, as guardian(f=50..500+50); guardian(f=250) where no rule is given");
   line.option("extract", "NAMES", "the answers to use, as `lil grade --extract` made them",
               std::string(analyze::kDefaultExtractors));
   line.option("seed", "N", "seed of the bootstrap", "0");
   line.flag("no-save", "do not keep the cells in the store");
   line.add_where();
+  line.add_threads();
   line.add_output();
   if (!line.parse(arguments)) return kDone;
   line.expect_at_most(1);
+  static_cast<void>(line.threads());
   const TableFormat format = parse_table_format(line.text("format"));
   Output output(line.text("output"));
-  std::vector<Cell> cells;
-  Ungradable ungradable;
-  std::vector<std::string> left_out;
-  {
-    const schemas::Store store = schemas::Store::open(line.store(), schemas::Access::kRead);
-    analyze::CellRequest request = request_from(line);
-    request.left_out = [&](const std::string& trace) { left_out.push_back(trace); };
-    cells = analyze::analyze_cells(store, request);
-    ungradable = ungradable_traces(store, line.where());
-  }
-  const bool whole = format == TableFormat::kCsv || format == TableFormat::kJson;
-  output.write(whole ? full_table(cells).render(format) : reading_text(cells, ungradable, format));
-  // A cell stands for a whole run and problem set; what is said of some of its problems is not kept.
-  const schemas::TraceFilter where = line.where();
-  if (!line.given("no-save") && !where.problem_id && !where.uid) save_cells(line.store(), where, cells);
-  print_failures("traces left out, as they could not be graded or replayed", left_out);
-  return left_out.empty() ? kDone : kSomeFailed;
+  if (line.given("frontier")) return analyze_frontiers(line, output, format);
+  return analyze_cells(line, output, format);
 }
 
 }  // namespace lil::tools

@@ -12,6 +12,7 @@ inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;
 inline constexpr int kWrongUsage = 2;
 inline constexpr int kSomeFailed = 3;
+inline constexpr int kNothingCertified = 4;
 
 /// One `lil <command>`: a file in this folder and a row in registry.cpp.
 struct Command {

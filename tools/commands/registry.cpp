@@ -5,6 +5,7 @@
 namespace lil::tools {
 
 int run_analyze(const std::vector<std::string>& arguments);
+int run_calibrate(const std::vector<std::string>& arguments);
 int run_compare(const std::vector<std::string>& arguments);
 int run_grade(const std::vector<std::string>& arguments);
 int run_import(const std::vector<std::string>& arguments);
@@ -21,6 +22,7 @@ constexpr std::array kCommands{
     Command{"replay", "compute the curves of signals over stored traces", run_replay},
     Command{"grade", "find the answers in stored traces and compare them with the gold answers", run_grade},
     Command{"analyze", "what stopping early would have saved and cost", run_analyze},
+    Command{"calibrate", "the threshold that saves most at a certified risk", run_calibrate},
     Command{"compare", "what a check with each signal costs", run_compare},
     Command{"trace", "list, show, check and export stored traces", run_trace},
     Command{"list", "signals, rules, policies, graders, readers and templates with their parameters",

@@ -1,0 +1,199 @@
+#include "analyze/cell_sources.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <optional>
+#include <utility>
+
+#include "analyze/answer_events.h"
+#include "analyze/verdict.h"
+#include "replay/signals/registry.h"
+#include "replay/stream.h"
+#include "schemas/answer_store.h"
+#include "schemas/error.h"
+#include "schemas/run_store.h"
+
+namespace lil::analyze {
+namespace {
+
+using schemas::CurveId;
+
+std::string path_of(const schemas::Store& store) {
+  return store.path().string();
+}
+
+/// The traces for which a failure to grade or replay is on record, by run and problem.
+using FailedTraces = std::set<std::pair<schemas::RunKey, std::string>>;
+
+FailedTraces failed_traces(const schemas::Store& store) {
+  FailedTraces failed;
+  for (const auto& failure : schemas::list_failures(store)) {
+    if (failure.run && (failure.stage == "grade" || failure.stage == "replay")) {
+      failed.emplace(*failure.run, failure.subject);
+    }
+  }
+  return failed;
+}
+
+/// Every trace that has any curve; nothing is missing where no curves are stored at all.
+std::set<schemas::TraceKey> replayed_traces(const schemas::Store& store, const std::vector<CurveId>& stored) {
+  std::set<schemas::TraceKey> replayed;
+  for (const auto& id : stored) replayed.merge(schemas::traces_with_curve(store, id));
+  return replayed;
+}
+
+/// What the traces of a store lack, and which of them may lack it.
+class TraceSieve {
+ public:
+  TraceSieve(const schemas::Store& store, const SourceRequest& request, const std::vector<CurveId>& stored)
+      : store_(store),
+        request_(request),
+        failed_(failed_traces(store)),
+        replayed_(failed_.empty() ? std::set<schemas::TraceKey>() : replayed_traces(store, stored)) {}
+
+  /// The trace's answer events; nothing where it is left out.
+  std::optional<std::vector<schemas::AnswerEvent>> pass(const schemas::TraceInfo& trace) const {
+    auto events = schemas::read_answers(store_, trace.key, request_.grading);
+    const bool failed = failed_.count({trace.run, trace.problem_id}) > 0;
+    const bool unreplayed = !replayed_.empty() && replayed_.count(trace.key) == 0;
+    if (failed && (!events || unreplayed)) {
+      if (request_.left_out) {
+        request_.left_out(fmt::format("trace {} (run {}, {} {})", trace.uid, trace.run_uid, trace.problem_set,
+                                      trace.problem_id));
+      }
+      return std::nullopt;
+    }
+    if (events) return events;
+    throw Error(
+        ErrorCode::kNotFound,
+        fmt::format(
+            "{0}: trace {1} (run {2}, {3} {4}) is not graded as '{5}'; run `lil grade {0} --extract {6}`",
+            path_of(store_), trace.uid, trace.run_uid, trace.problem_set, trace.problem_id, request_.grading,
+            request_.grading.substr(0, request_.grading.find('/'))));
+  }
+
+ private:
+  const schemas::Store& store_;
+  const SourceRequest& request_;
+  FailedTraces failed_;
+  std::set<schemas::TraceKey> replayed_;
+};
+
+void add_once(std::vector<std::string>& names, const std::string& name) {
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
+/// Those that some trace of the group has: another run may have been replayed with other signals.
+std::vector<CurveId> curves_of(const schemas::Store& store, const TraceGroup& group) {
+  std::vector<CurveId> curves;
+  for (const CurveId& id : schemas::list_curve_ids(store)) {
+    const auto traces = schemas::traces_with_curve(store, id);
+    const bool has = std::any_of(group.traces.begin(), group.traces.end(),
+                                 [&](const GradedTrace& trace) { return traces.count(trace.info.key) != 0; });
+    if (has) curves.push_back(id);
+  }
+  return curves;
+}
+
+}  // namespace
+
+bool GradedTrace::right_at(std::int64_t token) const {
+  return event_at(events, token).verdict == to_string(Verdict::kRight);
+}
+
+std::vector<TraceGroup> load_groups(const schemas::Store& store, const SourceRequest& request) {
+  const std::vector<CurveId> stored = schemas::list_curve_ids(store);
+  schemas::TraceFilter filter = request.filter;
+  filter.complete_only = true;
+  std::map<schemas::RunKey, schemas::RunRecord> runs;
+  for (auto& run : schemas::list_runs(store)) runs.emplace(run.key, std::move(run.record));
+  std::vector<TraceGroup> groups;
+  std::map<std::pair<schemas::RunKey, std::string>, std::size_t> group_of;
+  std::map<std::pair<std::size_t, schemas::ProblemKey>, std::size_t> problem_of;
+  const TraceSieve sieve(store, request, stored);
+  for (auto& trace : schemas::list_traces(store, filter)) {
+    auto events = sieve.pass(trace);
+    if (!events) continue;
+    const auto [entry, is_new] = group_of.try_emplace({trace.run, trace.problem_set}, groups.size());
+    if (is_new) groups.push_back({runs.at(trace.run), trace.problem_set, {}, 0});
+    TraceGroup& group = groups[entry->second];
+    const auto [problem, new_problem] =
+        problem_of.try_emplace({entry->second, trace.problem}, group.problems);
+    if (new_problem) ++group.problems;
+    group.traces.push_back({std::move(trace), std::move(*events), problem->second});
+  }
+  if (groups.empty()) {
+    throw Error(ErrorCode::kNotFound, fmt::format("{}: no complete trace is selected", path_of(store)));
+  }
+  return groups;
+}
+
+std::vector<Measure> choose_measures(const schemas::Store& store, const SourceRequest& request,
+                                     const TraceGroup& group) {
+  const std::vector<CurveId> stored = curves_of(store, group);
+  std::vector<std::string> signals;
+  for (const auto& spec : request.signals) add_once(signals, replay::make_signal(spec)->name());
+  if (request.signals.empty()) {
+    for (const auto& id : stored) add_once(signals, id.signal);
+  }
+  std::vector<Measure> measures;
+  for (const auto& signal : signals) {
+    std::vector<std::string> streams;
+    for (const auto& stream : request.streams)
+      add_once(streams, replay::to_string(replay::stream_from(stream)));
+    for (const auto& id : stored) {
+      if (request.streams.empty() && id.signal == signal) add_once(streams, id.stream);
+    }
+    if (streams.empty()) streams.emplace_back(replay::to_string(replay::StreamKind::kText));
+    for (auto& stream : streams) measures.push_back({signal, std::move(stream)});
+  }
+  if (!measures.empty()) return measures;
+  throw Error(ErrorCode::kNotFound,
+              fmt::format("{}: no curves are stored; run `lil replay {} --signal 'zlib(level=6)'`",
+                          path_of(store), path_of(store)));
+}
+
+CurveChooser::CurveChooser(const schemas::Store& store, const TraceGroup& group)
+    : store_(store), group_(group), stored_(schemas::list_curve_ids(store)) {}
+
+CurveId CurveChooser::choose(const std::string& rule, std::int64_t needed, const Measure& measure) {
+  std::string newest;
+  for (const CurveId& id : stored_) {
+    if (id.signal == measure.signal && id.stream == measure.stream) newest = id.version;
+  }
+  std::vector<CurveId> usable;
+  for (const CurveId& id : stored_) {
+    const bool same = id.signal == measure.signal && id.stream == measure.stream && id.version == newest;
+    if (same && needed % id.grid_tokens == 0) usable.push_back(id);
+  }
+  std::sort(usable.begin(), usable.end(),
+            [](const CurveId& a, const CurveId& b) { return a.grid_tokens > b.grid_tokens; });
+  for (const CurveId& id : usable) {
+    if (first_without(id) == nullptr) return id;
+  }
+  const std::string missing = usable.empty()
+                                  ? fmt::format("no curve of {} on {} has a grid that divides {} tokens",
+                                                measure.signal, measure.stream, needed)
+                                  : fmt::format("trace {} has no curve of {} ({}) on {} every {} tokens",
+                                                first_without(usable.front())->uid, measure.signal, newest,
+                                                measure.stream, usable.front().grid_tokens);
+  throw Error(
+      ErrorCode::kNotFound,
+      fmt::format("{}: {}, which rule {} needs; run `lil replay {} --signal '{}' --stream {} --every {}`",
+                  path_of(store_), missing, rule, path_of(store_), measure.signal, measure.stream,
+                  usable.empty() ? needed : usable.front().grid_tokens));
+}
+
+/// The first trace of the group without a curve of this id; nullptr where all have one.
+const schemas::TraceInfo* CurveChooser::first_without(const CurveId& id) {
+  auto known = holders_.find(id);
+  if (known == holders_.end()) known = holders_.emplace(id, schemas::traces_with_curve(store_, id)).first;
+  for (const auto& trace : group_.traces) {
+    if (!known->second.contains(trace.info.key)) return &trace.info;
+  }
+  return nullptr;
+}
+
+}  // namespace lil::analyze
