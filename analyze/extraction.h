@@ -9,8 +9,8 @@
 
 namespace lil::analyze {
 
-/// `json` where a text has a JSON object with an answer; else `boxed`, and where a text has no complete box `hash`, and else
-/// `phrase`.
+/// `json` where a text has a JSON object with an answer; else `boxed`, and where a text has no complete box
+/// `hash`, and else `phrase`.
 inline constexpr std::string_view kDefaultExtractors = "json+boxed+hash+phrase";
 
 /// A list of extractors in order of priority: the answer of a text is that of the first that finds one. So

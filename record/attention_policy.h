@@ -21,7 +21,7 @@ namespace lil::record {
 /// in a lane. Lanes in use are 0, 1, … without gaps.
 struct PolicyContext {
   Device* device = nullptr;
-  KvPool* pool = nullptr;  ///< with pages of AttentionPolicy::page_tokens
+  KvPool* pool = nullptr;        ///< with pages of AttentionPolicy::page_tokens
   std::int64_t first_layer = 0;  ///< the first governed one
   std::int64_t layers = 0;       ///< of the model
   std::int64_t heads = 0;        ///< query heads; a multiple of kv_heads
@@ -83,8 +83,8 @@ struct AttentionPart {
   bool per_query_head = false;
   const void* keys = nullptr;    ///< slot s at s * head_dim elements
   const void* values = nullptr;  ///< likewise
-  /// (lanes) in the device's memory: where the queries stand for RoPE. Given exactly for a policy of raw keys,
-  /// whose queries come unrotated.
+  /// (lanes) in the device's memory: where the queries stand for RoPE. Given exactly for a policy of raw
+  /// keys, whose queries come unrotated.
   const std::int32_t* query_positions = nullptr;
   bool wants_logits = false;  ///< for observe()
 };
@@ -101,8 +101,8 @@ struct PartResult {
 /// that lane alone. Numbers of entries are known to the host from the numbers of tokens; which entries is
 /// known to the device. Used by one thread at a time.
 ///
-/// A sequence: open, take_prompt for each governed layer, then steps, then close. A step: begin_step, then for
-/// each governed layer plan_append → (the new entries are appended) → attend → (attention) → observe.
+/// A sequence: open, take_prompt for each governed layer, then steps, then close. A step: begin_step, then
+/// for each governed layer plan_append → (the new entries are appended) → attend → (attention) → observe.
 class PolicyState {
  public:
   virtual ~PolicyState() = default;
@@ -173,8 +173,8 @@ struct ResolvedPolicy {
   std::unique_ptr<AttentionPolicy> policy;
 };
 
-/// From `name(key=value,…)`. Throws Error(kUsage) as schemas::resolve_row does, and where parameters do not go
-/// together.
+/// From `name(key=value,…)`. Throws Error(kUsage) as schemas::resolve_row does, and where parameters do not
+/// go together.
 [[nodiscard]] ResolvedPolicy make_attention_policy(const std::string& text);
 
 }  // namespace lil::record

@@ -23,8 +23,8 @@ class CpuDevice final : public Device {
 
   void* allocate(std::size_t bytes) override {
     // Pages of the system's own: zeroed, and only there once they are written to.
-    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                        -1, 0);
+    void* memory =
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
       throw Error(ErrorCode::kEnvironment,
                   fmt::format("cannot allocate {} bytes of memory: {}", bytes, std::strerror(errno)));
@@ -51,7 +51,8 @@ void require_ok(kernels::Status status, const char* kernel) {
     case kernels::Status::kBadArguments:
       throw std::logic_error(fmt::format("kernel {} was given wrong arguments", kernel));
     case kernels::Status::kLaunchFailed:
-      throw Error(ErrorCode::kEnvironment, fmt::format("kernel {} could not be started on the device", kernel));
+      throw Error(ErrorCode::kEnvironment,
+                  fmt::format("kernel {} could not be started on the device", kernel));
   }
 }
 

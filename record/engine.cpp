@@ -56,9 +56,10 @@ KvPool make_pool(const LanguageModel& model, const AttentionPolicy& policy, cons
   }
   const std::int64_t slots = groups * config.kv_heads * policy.page_tokens();
   if (slots > std::numeric_limits<std::int32_t>::max()) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("a KV pool of {} slots is too large: at most {}; ask for fewer sequences at a time",
-                            slots, std::numeric_limits<std::int32_t>::max()));
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format("a KV pool of {} slots is too large: at most {}; ask for fewer sequences at a time",
+                    slots, std::numeric_limits<std::int32_t>::max()));
   }
   return {model.device(), {config.kv_heads, config.head_dim, model.dtype()}, policy.page_tokens(), groups};
 }

@@ -16,9 +16,9 @@ enum class SequenceId : std::int64_t {};
 
 /// Sizes of an engine.
 struct EngineOptions {
-  std::int64_t lanes = 1;        ///< sequences at a time
-  std::int64_t max_tokens = 0;   ///< no sequence has more, its prompt included
-  std::int64_t kv_bytes = 0;     ///< of the KV pool; 0: as much as all lanes may need
+  std::int64_t lanes = 1;              ///< sequences at a time
+  std::int64_t max_tokens = 0;         ///< no sequence has more, its prompt included
+  std::int64_t kv_bytes = 0;           ///< of the KV pool; 0: as much as all lanes may need
   std::int64_t max_prompt_tokens = 0;  ///< no prompt has more; 0: max_tokens
 };
 
@@ -28,9 +28,9 @@ struct StepInput {
   schemas::TokenId token = 0;
 };
 
-/// Decodes sequences of one model under one attention policy together. What it computes for a sequence depends
-/// on its tokens alone, bit for bit: not on the sequences beside it, their number, their order, or threads.
-/// Model and policy outlive it. Used by one thread at a time.
+/// Decodes sequences of one model under one attention policy together. What it computes for a sequence
+/// depends on its tokens alone, bit for bit: not on the sequences beside it, their number, their order, or
+/// threads. Model and policy outlive it. Used by one thread at a time.
 class Engine {
  public:
   /// Throws Error(kUsage) where the pool has no room for one sequence of max_tokens, naming both numbers;
@@ -42,8 +42,8 @@ class Engine {
 
   /// Whether there is a lane, and room in the pool, for a prompt that grows to `total_tokens`.
   [[nodiscard]] bool has_room(std::int64_t prompt_tokens, std::int64_t total_tokens) const;
-  /// Takes in a sequence that will read at most `total_tokens`, the prompt included, and reads the prompt (one
-  /// token or more) with full attention. There must be room. Throws Error(kInput) for an id outside the
+  /// Takes in a sequence that will read at most `total_tokens`, the prompt included, and reads the prompt
+  /// (one token or more) with full attention. There must be room. Throws Error(kInput) for an id outside the
   /// model's vocabulary, and nothing has changed.
   [[nodiscard]] SequenceId admit(std::span<const schemas::TokenId> prompt, std::int64_t total_tokens);
   /// Each of these sequences, none twice, reads one more token under the policy. Throws as admit does.

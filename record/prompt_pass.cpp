@@ -150,8 +150,9 @@ void PromptPass::add_scores(std::int64_t first, std::int64_t count, std::int64_t
 void PromptPass::add_token_scores(std::int64_t token, std::int64_t row, const PartResult& result) {
   const std::int64_t heads = context_.kv_heads;
   const std::int64_t first_head = row * heads * context_.group();
-  const std::int64_t start =
-      needs_.scores == PromptNeeds::Scores::kWindowed ? std::max<std::int64_t>(token + 1 - needs_.window, 0) : 0;
+  const std::int64_t start = needs_.scores == PromptNeeds::Scores::kWindowed
+                                 ? std::max<std::int64_t>(token + 1 - needs_.window, 0)
+                                 : 0;
   kernels::AccumulateScoresArgs args;
   args.requests = static_cast<std::int32_t>(heads);
   args.group = static_cast<std::int32_t>(context_.group());

@@ -12,8 +12,8 @@
 namespace lil::record {
 
 /// Reads a prompt with full attention, layer by layer for all of its tokens, so that each layer's weights are
-/// read once and only one layer's keys and values are held. What it computes for a token is, bit for bit, what
-/// a decode step with full attention computes. Used by one thread at a time.
+/// read once and only one layer's keys and values are held. What it computes for a token is, bit for bit,
+/// what a decode step with full attention computes. Used by one thread at a time.
 class PromptPass {
  public:
   /// `needs` is said for the layers from context.first_layer on. `attention` is shared with the decode steps.

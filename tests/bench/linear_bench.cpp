@@ -187,12 +187,10 @@ struct Shape {
   std::int64_t outputs;
   const char* what;
 };
-constexpr std::array kShapes{Shape{576, 576, "SmolLM2-135M query, output"},
-                             Shape{576, 192, "SmolLM2-135M key, value"},
-                             Shape{576, 1536, "SmolLM2-135M gate, up"},
-                             Shape{1536, 576, "SmolLM2-135M down"},
-                             Shape{576, 49152, "SmolLM2-135M head"},
-                             Shape{1536, 8960, "R1-Qwen-1.5B gate, up"}};
+constexpr std::array kShapes{
+    Shape{576, 576, "SmolLM2-135M query, output"}, Shape{576, 192, "SmolLM2-135M key, value"},
+    Shape{576, 1536, "SmolLM2-135M gate, up"},     Shape{1536, 576, "SmolLM2-135M down"},
+    Shape{576, 49152, "SmolLM2-135M head"},        Shape{1536, 8960, "R1-Qwen-1.5B gate, up"}};
 
 struct NamedType {
   DType dtype;

@@ -1,5 +1,6 @@
-// recorder_bench FOLDER DTYPE THREADS stream TOKENS   one sequence a line of token ids on stdin, decoded together
-// recorder_bench FOLDER DTYPE THREADS context POLICY LENGTH…   time of a step after a prompt of so many tokens
+// recorder_bench FOLDER DTYPE THREADS stream TOKENS   one sequence a line of token ids on stdin, decoded
+// together recorder_bench FOLDER DTYPE THREADS context POLICY LENGTH…   time of a step after a prompt of so
+// many tokens
 //
 // Prints one line of JSON. recorder_against_transformers.py runs it and checks the tokens.
 #include <fmt/format.h>
@@ -50,7 +51,8 @@ struct Decoding {
   std::vector<std::vector<TokenId>> tokens;
 
   void take(const Engine& engine) {
-    for (std::size_t i = 0; i < sequences.size(); ++i) tokens[i].push_back(greedy(engine.logits(sequences[i])));
+    for (std::size_t i = 0; i < sequences.size(); ++i)
+      tokens[i].push_back(greedy(engine.logits(sequences[i])));
   }
   void step(Engine& engine) {
     std::vector<StepInput> inputs;

@@ -44,7 +44,8 @@ class EngineTest : public testing::Test {
   [[nodiscard]] std::unique_ptr<Engine> engine(const std::string& policy, std::int64_t lanes = 1,
                                                std::int64_t max_tokens = 200) {
     policies_.push_back(record::make_attention_policy(policy));
-    return std::make_unique<Engine>(*model_, *policies_.back().policy, record::EngineOptions{lanes, max_tokens, 0});
+    return std::make_unique<Engine>(*model_, *policies_.back().policy,
+                                    record::EngineOptions{lanes, max_tokens, 0});
   }
   static void read(Engine& engine, SequenceId sequence, std::span<const TokenId> ids) {
     for (const TokenId id : ids) {
