@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,13 @@ std::unique_ptr<StopWatcher> watch_live(const StopRule& rule) {
   return watcher;
 }
 
+void check_stream(const StopRule& rule, StreamKind stream) {
+  const auto needed = rule.schedule().reads_stream;
+  if (!needed || *needed == stream) return;
+  throw Error(ErrorCode::kUsage, fmt::format("rule {} reads the stream {}, not {}", rule.name(),
+                                             to_string(*needed), to_string(stream)));
+}
+
 std::unique_ptr<Signal> make_live_signal(std::string_view spec) {
   auto signal = make_signal(spec);
   if (signal->input() != SignalInput::kBytes) {
@@ -40,6 +48,11 @@ std::vector<schemas::Parameter> live_parameters() {
   for (const StreamKind kind : stream_kinds()) streams.emplace_back(to_string(kind));
   return {{"signal", Type::kText, "zlib(level=6)", 0, 0, {}, "what is measured"},
           {"stream", Type::kChoice, "text", 0, 0, std::move(streams), "what it is measured of"}};
+}
+
+bool is_given(const schemas::NamedSpec& spec, std::string_view key) {
+  return std::any_of(spec.values.begin(), spec.values.end(),
+                     [&](const auto& value) { return value.first == key; });
 }
 
 }  // namespace
@@ -63,12 +76,15 @@ GuardianSpec parse_guardian_spec(std::string_view text) {
   }
   const auto rule = make_stop_rule(of_rule);
   static_cast<void>(watch_live(*rule));
-  return {rule->name(), make_live_signal(arguments.text("signal"))->name(),
-          stream_from(arguments.text("stream"))};
+  StreamKind stream = stream_from(arguments.text("stream"));
+  if (!is_given(given, "stream")) stream = rule->schedule().reads_stream.value_or(stream);
+  check_stream(*rule, stream);
+  return {rule->name(), make_live_signal(arguments.text("signal"))->name(), stream};
 }
 
 Guardian::Guardian(const GuardianSpec& spec)
     : signal_(make_live_signal(spec.signal)), rule_(make_stop_rule(spec.rule)), schedule_(rule_->schedule()) {
+  check_stream(*rule_, spec.stream);
   start("");
 }
 
@@ -82,6 +98,7 @@ void Guardian::start(std::string_view prompt) {
 
 Guardian::Decision Guardian::push(std::string_view token_bytes) {
   if (schedule_.reads_signal) signal_->feed(token_bytes);
+  if (schedule_.reads_stream) watcher_->feed(token_bytes);
   ++tokens_;
   return look();
 }

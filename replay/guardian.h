@@ -22,8 +22,9 @@ struct GuardianSpec {
   [[nodiscard]] std::string to_string() const;
 };
 
-/// `signal` is `zlib(level=6)` and `stream` is `text` where not given. Throws Error(kUsage) for what is
-/// unknown or out of range, and for a rule or a signal that cannot run live.
+/// Where not given, `signal` is `zlib(level=6)` and `stream` is the one that the rule reads, else `text`.
+/// Throws Error(kUsage) for what is unknown or out of range, for a rule or a signal that cannot run live, and
+/// for another stream than the one that the rule reads.
 [[nodiscard]] GuardianSpec parse_guardian_spec(std::string_view text);
 
 /// Watches one live generation with the very signal and watcher that replaying uses, so it stops on the

@@ -31,6 +31,21 @@ void check_length(const schemas::Curve& curve, std::int64_t tokens) {
                   curve.grid_tokens, found, tokens, expected));
 }
 
+void check_length(const Stream& stream, std::int64_t tokens) {
+  if (stream.tokens() == tokens) return;
+  throw Error(ErrorCode::kCorrupt,
+              fmt::format("a stream of {} tokens where the trace has {}", stream.tokens(), tokens));
+}
+
+void feed_tokens(StopWatcher& watcher, const Stream& stream, std::int64_t from, std::int64_t to) {
+  const std::string_view bytes = stream.bytes;
+  for (std::int64_t token = from; token < to; ++token) {
+    const auto start = static_cast<std::size_t>(stream.offset_after(token));
+    const auto end = static_cast<std::size_t>(stream.offset_after(token + 1));
+    watcher.feed(bytes.substr(start, end - start));
+  }
+}
+
 }  // namespace
 
 std::optional<std::int64_t> StopRule::stop(const RuleInput& input) const {
@@ -41,8 +56,15 @@ std::optional<std::int64_t> StopRule::stop(const RuleInput& input) const {
     check_grid(*this, looks, input.curve->grid_tokens);
     check_length(*input.curve, input.tokens);
   }
+  if (looks.reads_stream) {
+    assert(input.stream != nullptr);
+    check_length(*input.stream, input.tokens);
+  }
   const auto watcher = watch();
+  std::int64_t fed = 0;
   for (std::int64_t token = looks.first_token; token < input.tokens; token += looks.every_tokens) {
+    if (looks.reads_stream) feed_tokens(*watcher, *input.stream, fed, token);
+    fed = token;
     const std::int64_t value =
         looks.reads_signal ? input.curve->values[static_cast<std::size_t>(token / input.curve->grid_tokens)]
                            : 0;

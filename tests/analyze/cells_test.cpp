@@ -147,6 +147,21 @@ TEST_F(HandWorked, GuardianCountsAsWorkedOut) {
   EXPECT_EQ(cell.grid_tokens, 5);
 }
 
+TEST_F(HandWorked, RulesOnIdsAndTextNeedNoCurves) {
+  grade(written_);
+  const auto cells = analyze_cells(
+      written_.store(), request_for({"repetition(max_pattern_size=1,min_count=5)", "ratio(f=10,t=1)"}));
+  const Cell& repetition = cell_of(cells, "repetition(max_pattern_size=1,min_count=5)");
+  EXPECT_EQ(repetition.signal, "-");
+  EXPECT_EQ(repetition.stream, "-");
+  EXPECT_EQ(repetition.kept, (9 + 5) + 9 + 20 + 5 + 5) << "the fifth dot in a row";
+  EXPECT_EQ(repetition.stopped, 3);
+  EXPECT_EQ(repetition.harm, 1);  // c
+  const Cell& ratio = cell_of(cells, "ratio(f=10,t=1)");
+  EXPECT_EQ(ratio.kept, 20 + 9 + 20 + 20 + 20) << "d: 10 dots take 11 bytes compressed, and so do 20";
+  EXPECT_EQ(ratio.stopped, 1);
+}
+
 TEST_F(HandWorked, BaselinesStandBeside) {
   grade(written_);
   add_curves();
@@ -246,7 +261,7 @@ TEST_F(HandWorked, EachRunIsItsOwnGroup) {
 TEST_F(HandWorked, WhatIsMissingIsSaidWithTheCommandThatMakesIt) {
   const std::string db = (folder_ / "store.db").string();
   EXPECT_NE(error_of(request_for({"never"}), ErrorCode::kNotFound)
-                .find("`lil grade " + db + " --extract boxed+hash+phrase`"),
+                .find("`lil grade " + db + " --extract json+boxed+hash+phrase`"),
             std::string::npos);
   grade(written_);
   const auto rules = request_for({"guardian(f=10,t=20)"});

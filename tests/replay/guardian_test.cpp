@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,7 +53,8 @@ TEST(GuardianSpec, TakesTheSignalAmongTheRulesParameters) {
 }
 
 TEST(GuardianSpec, SpellingGoesBothWays) {
-  for (const std::string text : {"guardian(f=250,t=20)", "never", "cap(tokens=5)",
+  for (const std::string text : {"guardian(f=250,t=20)", "never", "cap(tokens=5)", "ratio",
+                                 "repetition(max_pattern_size=9,min_count=3)",
                                  "guardian(f=5,t=1,patience=2,signal=gzip(level=9),stream=ids32)"}) {
     const GuardianSpec spec = parse_guardian_spec(text);
     const GuardianSpec again = parse_guardian_spec(spec.to_string());
@@ -74,16 +76,72 @@ TEST(GuardianSpec, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(usage_message("guardian(f=250,t=20,signal=logprob)"),
               HasSubstr("signal logprob cannot watch a live generation"));
   EXPECT_THAT(usage_message("oracle"), HasSubstr("oracle cannot watch a live generation"));
+  EXPECT_THAT(usage_message("ratio(stream=ids32)"), HasSubstr("rule ratio reads the stream text, not ids32"));
+  EXPECT_THAT(usage_message("ratio(stream=prompt+text)"), HasSubstr("not prompt+text"));
+  EXPECT_THAT(usage_message("repetition(max_pattern_size=9,min_count=3,stream=text)"),
+              HasSubstr("reads the stream ids32, not text"));
+}
+
+TEST(GuardianSpec, ARuleThatReadsAStreamNamesIt) {
+  EXPECT_EQ(parse_guardian_spec("ratio(f=100)").stream, StreamKind::kText);
+  EXPECT_EQ(parse_guardian_spec("repetition(max_pattern_size=9,min_count=3)").to_string(),
+            "repetition(max_pattern_size=9,min_count=3,signal=zlib(level=6),stream=ids32)");
+  EXPECT_THROW(Guardian({"repetition(max_pattern_size=9,min_count=3)", "zlib(level=6)", StreamKind::kText}),
+               Error);
+}
+
+/// Every rule that can run live, by the stream that it reads besides a signal.
+std::vector<std::string> rules_that_read(std::optional<StreamKind> stream) {
+  std::vector<std::string> rules;
+  for (const std::string rule :
+       {"guardian(f=30,t=20)", "guardian(f=25,t=12.5,patience=2)", "guardian(f=40,t=9,warmup=300)",
+        "guardian(f=30,t=25,phase=10)", "guardian(f=50,t=30,first=zero)", "cap(tokens=333)", "never",
+        "slope(f=30,share=0.4)", "slope(f=25,share=0.3,windows=4,patience=2)",
+        "cusum(f=30,reference=60,interval=150)", "ratio(f=33,t=1.7)", "ratio(f=40,t=1.8,window=120)",
+        "repetition(max_pattern_size=80,min_count=2)",
+        "repetition(max_pattern_size=9,min_pattern_size=3,min_count=3)"}) {
+    if (make_stop_rule(rule)->schedule().reads_stream == stream) rules.push_back(rule);
+  }
+  return rules;
+}
+
+TEST(Guardian, EveryLiveRuleIsTried) {
+  std::set<std::string> tried;
+  for (const auto stream :
+       std::vector<std::optional<StreamKind>>{{}, StreamKind::kText, StreamKind::kIds32}) {
+    for (const std::string& rule : rules_that_read(stream)) tried.insert(rule.substr(0, rule.find('(')));
+  }
+  std::set<std::string> all;
+  for (const StopRuleRow& row : stop_rule_rows()) all.insert(row.name);
+  ASSERT_EQ(all.erase("oracle"), 1U);
+  EXPECT_EQ(tried, all);
+}
+
+TEST(Guardian, StopsOnTheTokenThatReplayFindsInTheStreamThatItReads) {
+  int stops = 0;
+  int traces = 0;
+  for (const auto& [name, text] : tests::sample_texts(9000, 41)) {
+    schemas::TraceTokens tokens;
+    tokens.prompt_ids = {'?'};
+    for (const char byte : text) tokens.ids.push_back(static_cast<std::uint8_t>(byte));
+    for (const StreamKind kind : {StreamKind::kText, StreamKind::kIds32}) {
+      const Stream stream = build_stream(kind, tokens, schemas::Vocabulary::bytes());
+      for (const std::string& rule : rules_that_read(kind)) {
+        Guardian guardian(parse_guardian_spec(rule));
+        const auto expected = make_stop_rule(rule)->stop({stream.tokens(), nullptr, {}, &stream});
+        ASSERT_EQ(live_stop(guardian, stream), expected) << rule << " on " << name;
+        ASSERT_EQ(live_stop(guardian, stream), expected) << "started again";
+        stops += expected ? 1 : 0;
+        ++traces;
+      }
+    }
+  }
+  EXPECT_GT(stops, traces / 4);
+  EXPECT_LT(stops, traces);
 }
 
 TEST(Guardian, StopsOnTheTokenThatReplayFinds) {
-  const std::vector<std::string> rules = {"guardian(f=30,t=20)",
-                                          "guardian(f=25,t=12.5,patience=2)",
-                                          "guardian(f=40,t=9,warmup=300)",
-                                          "guardian(f=30,t=25,phase=10)",
-                                          "guardian(f=50,t=30,first=zero)",
-                                          "cap(tokens=333)",
-                                          "never"};
+  const std::vector<std::string> rules = rules_that_read({});
   const std::vector<std::string> costly = {"zstd", "brotli", "lzma", "bzip2"};  // tried on one text alone
   int stops = 0;
   for (const auto& [name, text] : tests::sample_texts(9000, 41)) {

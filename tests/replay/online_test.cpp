@@ -66,7 +66,8 @@ TEST(OnlineGuardian, DecidesAsTheGuardianBehindIt) {
   int stops = 0;
   for (const std::string spec :
        {"guardian(f=25,t=20)", "guardian(f=30,t=9,patience=2,signal=lz4)",
-        "guardian(f=25,t=20,stream=prompt+text,first=prompt)", "cap(tokens=99)", "never"}) {
+        "guardian(f=25,t=20,stream=prompt+text,first=prompt)", "cap(tokens=99)", "never",
+        "ratio(f=25,t=1.8,window=200)", "slope(f=25,share=0.4)", "cusum(f=25,reference=60,interval=90)"}) {
     const Handle handle = make(spec);
     EXPECT_EQ(lil_guardian_spec(handle.get()), parse_guardian_spec(spec).to_string());
     for (const auto& [name, text] : lil::tests::sample_texts(3000, 5)) {
@@ -93,6 +94,17 @@ TEST(OnlineGuardian, WatchesTokenIds) {
     ASSERT_EQ(decision, stop ? LIL_STOP : LIL_GO_ON) << "token " << token;
   }
   EXPECT_EQ(decision, LIL_STOP);
+}
+
+TEST(OnlineGuardian, ARuleOnIdsTakesIdsUnasked) {
+  const Handle handle = make("repetition(max_pattern_size=3,min_count=2)");
+  EXPECT_THAT(lil_guardian_spec(handle.get()), HasSubstr("stream=ids32"));
+  ASSERT_EQ(lil_guardian_start(handle.get(), nullptr, 0), LIL_GO_ON);
+  for (const std::int32_t id : {70000, -1, 2, 70000, -1}) {
+    EXPECT_EQ(lil_guardian_push_id(handle.get(), id), LIL_GO_ON);
+  }
+  EXPECT_EQ(lil_guardian_push_id(handle.get(), 2), LIL_STOP);
+  EXPECT_EQ(lil_guardian_new("repetition(max_pattern_size=3,min_count=2,stream=text)", nullptr, 0), nullptr);
 }
 
 TEST(OnlineGuardian, NothingIsPushedAfterAStopUntilTheNextStart) {

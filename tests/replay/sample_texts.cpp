@@ -114,4 +114,13 @@ replay::Stream cut_into_tokens(std::string bytes, std::size_t prompt_bytes, std:
   return stream;
 }
 
+replay::Stream stream_of(const std::vector<std::string>& tokens) {
+  replay::Stream stream;
+  for (const std::string& token : tokens) {
+    stream.bytes += token;
+    stream.ends.push_back(static_cast<std::int64_t>(stream.bytes.size()));
+  }
+  return stream;
+}
+
 }  // namespace lil::tests

@@ -37,5 +37,7 @@ std::vector<SampleText> sample_texts(std::size_t bytes, std::uint64_t seed);
 /// Cuts `bytes` into tokens of 0 to 9 bytes, some far longer, with no regard to characters; the first
 /// `prompt_bytes` are the prompt.
 replay::Stream cut_into_tokens(std::string bytes, std::size_t prompt_bytes, std::uint64_t seed);
+/// These tokens, without prompt.
+replay::Stream stream_of(const std::vector<std::string>& tokens);
 
 }  // namespace lil::tests

@@ -57,6 +57,13 @@ std::vector<AnswerEvent> random_events(Random& random, std::int64_t tokens) {
   return events;
 }
 
+/// Tokens of four bytes, few different ones: text as good as ids.
+Stream random_stream(Random& random, std::int64_t tokens) {
+  std::vector<std::string> words;
+  for (std::int64_t i = 0; i < tokens; ++i) words.push_back(std::string(4, "ab"[below(random, 20) / 19]));
+  return tests::stream_of(words);
+}
+
 /// A rule of every row that can be made without being told more than it asks for.
 std::vector<std::string> rules_to_try() {
   std::vector<std::string> specs;
@@ -85,10 +92,17 @@ TEST_P(StopRuleConformance, StopsInsideTheTraceOrNotAtAll) {
     const auto tokens = static_cast<std::int64_t>(below(random, 1500));
     const Curve curve = random_curve(random, 50, tokens);
     const auto events = random_events(random, tokens);
-    const auto at = rule->stop({tokens, &curve, events});
+    const Stream stream = rule->schedule().reads_stream ? random_stream(random, tokens) : Stream{};
+    const auto at = rule->stop({tokens, &curve, events, &stream});
     ASSERT_TRUE(!at || (*at >= 1 && *at <= tokens - 1)) << *at << " of " << tokens;
-    ASSERT_EQ(rule->stop({tokens, &curve, events}), at) << "a rule keeps nothing from trace to trace";
+    ASSERT_EQ(rule->stop({tokens, &curve, events, &stream}), at)
+        << "a rule keeps nothing from trace to trace";
   }
+}
+
+TEST_P(StopRuleConformance, ReadsNoPrompt) {
+  const auto kind = make_stop_rule(GetParam())->schedule().reads_stream;
+  EXPECT_TRUE(!kind || !has_prompt(*kind));
 }
 
 TEST_P(StopRuleConformance, WatchersAreIndependent) {
@@ -100,8 +114,13 @@ TEST_P(StopRuleConformance, WatchersAreIndependent) {
     return;
   }
   const auto second = rule->watch();
+  std::int64_t fed = 0;
   for (std::int64_t look = 0; look < 5; ++look) {
     const std::int64_t token = looks.first_token + look * looks.every_tokens;
+    for (; looks.reads_stream && fed < token; ++fed) {
+      first->feed("once");
+      second->feed("once");
+    }
     const bool stops = first->observe(token, 100);
     EXPECT_EQ(second->observe(token, 100), stops);
     if (stops) break;
@@ -246,6 +265,26 @@ TEST(GuardianRule, ACurveOfAnotherLengthIsCorrupt) {
       EXPECT_EQ(error.code(), ErrorCode::kCorrupt);
     }
   }
+}
+
+TEST(StopRules, AStreamOfAnotherLengthIsCorrupt) {
+  int tried = 0;
+  for (const std::string& spec : rules_to_try()) {
+    const auto rule = make_stop_rule(spec);
+    if (!rule->schedule().reads_stream) continue;
+    for (const std::int64_t tokens : {99, 101}) {
+      Random random(1);
+      const Stream stream = random_stream(random, tokens);
+      try {
+        static_cast<void>(rule->stop({100, nullptr, {}, &stream}));
+        FAIL() << spec << " on " << tokens;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::kCorrupt);
+      }
+      ++tried;
+    }
+  }
+  EXPECT_EQ(tried, 4);
 }
 
 TEST(StopRules, ErrorsNameRuleKeyAndValue) {

@@ -36,6 +36,10 @@ std::vector<std::string> specs_of(const std::string& rule) {
         "guardian(f=40,t=25,first=zero,signal=lz77,stream=prompt+text)",
         "guardian(f=60,t=40,signal=zlib,stream=prompt+ids32)"}},
       {"cap", {"cap(tokens=77)"}},
+      {"ratio", {"ratio(f=50,t=2)", "ratio(f=40,t=1.8,window=100)"}},
+      {"slope", {"slope(f=50,share=0.3)"}},
+      {"cusum", {"cusum(f=50,reference=40,interval=60)"}},
+      {"repetition", {"repetition(max_pattern_size=150,min_count=2)"}},
   };
   const auto found = specs.find(rule);
   return found == specs.end() ? std::vector{rule} : found->second;
@@ -96,7 +100,7 @@ class LiveStopTest : public testing::Test {
     const std::int64_t grid =
         std::max<std::int64_t>(std::gcd(schedule.every_tokens, schedule.first_token), 1);
     const schemas::Curve curve = replay::compute_curve(*replay::make_signal(spec.signal), stream, grid);
-    return rule->stop({stream.tokens(), &curve, {}});
+    return rule->stop({stream.tokens(), &curve, {}, &stream});
   }
 
   tests::TemporaryDirectory folder_;
