@@ -1,6 +1,7 @@
-// recorder_bench FOLDER DTYPE THREADS stream TOKENS   one sequence a line of token ids on stdin, decoded
-// together recorder_bench FOLDER DTYPE THREADS context POLICY LENGTH…   time of a step after a prompt of so
-// many tokens
+// recorder_bench FOLDER DTYPE THREADS stream TOKENS
+//   decodes one sequence for each line of token ids on stdin, all of them together
+// recorder_bench FOLDER DTYPE THREADS context POLICY LENGTH…
+//   the time of a step after a prompt of so many tokens
 //
 // Prints one line of JSON. recorder_against_transformers.py runs it and checks the tokens.
 #include <fmt/format.h>
