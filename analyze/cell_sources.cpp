@@ -8,11 +8,13 @@
 #include <utility>
 
 #include "analyze/answer_events.h"
+#include "analyze/probe_events.h"
 #include "analyze/verdict.h"
 #include "replay/signals/registry.h"
 #include "replay/stream.h"
 #include "schemas/answer_store.h"
 #include "schemas/error.h"
+#include "schemas/probe_store.h"
 #include "schemas/run_store.h"
 
 namespace lil::analyze {
@@ -97,7 +99,42 @@ std::vector<CurveId> curves_of(const schemas::Store& store, const TraceGroup& gr
   return curves;
 }
 
+/// The probes of each trace of a group: those of the one closing that is asked for, or there.
+std::vector<std::vector<schemas::Probe>> probes_of(const schemas::Store& store, const SourceRequest& request,
+                                                   const TraceGroup& group) {
+  std::vector<std::vector<schemas::Probe>> probes;
+  std::set<std::string> closings;
+  for (const GradedTrace& trace : group.traces) {
+    auto& of_trace = probes.emplace_back(schemas::read_probes(store, trace.info.key));
+    std::erase_if(of_trace, [&](const schemas::Probe& probe) {
+      return !request.closing.empty() && probe.closing != request.closing;
+    });
+    for (const schemas::Probe& probe : of_trace) closings.insert(probe.closing);
+  }
+  const std::string where = fmt::format("{}: run {}, {}", path_of(store), group.run.uid, group.problem_set);
+  if (closings.empty()) {
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("{}: no answers of probes are recorded{}; record with --probe-answers", where,
+                            request.closing.empty() ? "" : " of that closing"));
+  }
+  if (closings.size() == 1) return probes;
+  throw Error(ErrorCode::kUsage,
+              fmt::format("{}: there are probes of {} closings; say which one", where, closings.size()));
+}
+
+void answer_by_probes(const schemas::Store& store, const SourceRequest& request, TraceGroup& group) {
+  const auto probes = probes_of(store, request, group);
+  for (std::size_t i = 0; i < group.traces.size(); ++i) {
+    GradedTrace& trace = group.traces[i];
+    trace.events = probe_events(probes[i], trace.info, event_at(trace.events, trace.info.tokens));
+  }
+}
+
 }  // namespace
+
+std::string answers_name(const SourceRequest& request) {
+  return (request.answers == AnswerSource::kProbe ? "probe " : "") + request.grading;
+}
 
 bool GradedTrace::right_at(std::int64_t token) const {
   return event_at(events, token).verdict == to_string(Verdict::kRight);
@@ -126,6 +163,9 @@ std::vector<TraceGroup> load_groups(const schemas::Store& store, const SourceReq
   }
   if (groups.empty()) {
     throw Error(ErrorCode::kNotFound, fmt::format("{}: no complete trace is selected", path_of(store)));
+  }
+  if (request.answers == AnswerSource::kProbe) {
+    for (TraceGroup& group : groups) answer_by_probes(store, request, group);
   }
   return groups;
 }
@@ -158,7 +198,7 @@ std::vector<Measure> choose_measures(const schemas::Store& store, const SourceRe
 CurveChooser::CurveChooser(const schemas::Store& store, const TraceGroup& group)
     : store_(store), group_(group), stored_(schemas::list_curve_ids(store)) {}
 
-CurveId CurveChooser::choose(const std::string& rule, std::int64_t needed, const Measure& measure) {
+CurveId CurveChooser::choose(const std::string& what, std::int64_t needed, const Measure& measure) {
   std::string newest;
   for (const CurveId& id : stored_) {
     if (id.signal == measure.signal && id.stream == measure.stream) newest = id.version;
@@ -179,11 +219,10 @@ CurveId CurveChooser::choose(const std::string& rule, std::int64_t needed, const
                                   : fmt::format("trace {} has no curve of {} ({}) on {} every {} tokens",
                                                 first_without(usable.front())->uid, measure.signal, newest,
                                                 measure.stream, usable.front().grid_tokens);
-  throw Error(
-      ErrorCode::kNotFound,
-      fmt::format("{}: {}, which rule {} needs; run `lil replay {} --signal '{}' --stream {} --every {}`",
-                  path_of(store_), missing, rule, path_of(store_), measure.signal, measure.stream,
-                  usable.empty() ? needed : usable.front().grid_tokens));
+  throw Error(ErrorCode::kNotFound,
+              fmt::format("{}: {}, which {} needs; run `lil replay {} --signal '{}' --stream {} --every {}`",
+                          path_of(store_), missing, what, path_of(store_), measure.signal, measure.stream,
+                          usable.empty() ? needed : usable.front().grid_tokens));
 }
 
 /// The first trace of the group without a curve of this id; nullptr where all have one.

@@ -14,15 +14,26 @@
 
 namespace lil::analyze {
 
+/// Where the answer at a stop comes from.
+enum class AnswerSource {
+  kReadable,  ///< what could be read of the text so far
+  kProbe,     ///< what the model answered when it was asked there, see probe_events()
+};
+
 /// Which traces to analyze, and by which curves and answers of theirs.
 struct SourceRequest {
   schemas::TraceFilter filter{};     ///< complete_only is taken as true
   std::vector<std::string> signals;  ///< `name(key=value,…)`, in any spelling; none: all that have curves
   std::vector<std::string> streams;  ///< none: all that have curves
   std::string grading;               ///< name of the answer events to use, see grading_name()
+  AnswerSource answers = AnswerSource::kReadable;
+  std::string closing;  ///< of the probes to use; empty: the only one there is
   /// Told of each trace that is left out: one that cannot be graded or replayed, with a failure on record.
   std::function<void(const std::string& trace)> left_out{};
 };
+
+/// What the answers of a request are, for tables: its grading, and before it `probe` where they are probes.
+[[nodiscard]] std::string answers_name(const SourceRequest& request);
 
 /// A trace with its answer events.
 struct GradedTrace {
@@ -48,7 +59,8 @@ struct Measure {
 };
 
 /// The groups that the request selects, in the order of the store. Throws Error(kNotFound) where no trace is
-/// selected, or one has no graded answers and no failure on record that says why.
+/// selected, or one has no graded answers and no failure on record that says why, or probes are asked for and
+/// a group has none; Error(kUsage) where it has probes of several closings and none is named.
 [[nodiscard]] std::vector<TraceGroup> load_groups(const schemas::Store& store, const SourceRequest& request);
 
 /// Signals and streams as asked for; where nothing is asked, all that some trace of the group has, in order
@@ -63,8 +75,8 @@ class CurveChooser {
 
   /// Where a store holds several curves of a signal, the newest version counts (the one stored last), and of
   /// its grids the coarsest that divides `needed` tokens and that all traces have. Throws Error(kNotFound)
-  /// that names `rule` and the command that makes what is missing.
-  [[nodiscard]] schemas::CurveId choose(const std::string& rule, std::int64_t needed, const Measure& measure);
+  /// that names `what` needs it and the command that makes what is missing.
+  [[nodiscard]] schemas::CurveId choose(const std::string& what, std::int64_t needed, const Measure& measure);
 
  private:
   [[nodiscard]] const schemas::TraceInfo* first_without(const schemas::CurveId& id);

@@ -90,12 +90,12 @@ std::int64_t cap_with_same_tokens(const TraceGroup& group, std::int64_t kept) {
 }
 
 /// The cells of one group, in their order.
-class GroupCells {
+class CellMaker {
  public:
-  GroupCells(const schemas::Store& store, const CellRequest& request, const TraceGroup& group)
+  CellMaker(const schemas::Store& store, const CellRequest& request, const TraceGroup& group)
       : store_(store), request_(request), group_(group), chooser_(store, group), vocabularies_(store) {}
 
-  std::vector<Cell> compute(const std::vector<Rule>& rules, const std::vector<Measure>& measures) {
+  void compute(const std::vector<Rule>& rules, const std::vector<Measure>& measures) {
     if (request_.baselines) add_without_signal(*replay::make_stop_rule("never"));
     for (const Rule& rule : rules) {
       const bool last = request_.baselines && rule->name() == "oracle";
@@ -103,16 +103,19 @@ class GroupCells {
     }
     for (const Measure& measure : measures) add_measure(rules, measure);
     if (request_.baselines) add_without_signal(*replay::make_stop_rule("oracle"));
-    return std::move(cells_);
   }
+
+  std::vector<Cell>& cells() { return cells_; }
+  std::vector<TraceStops>& stops() { return stops_; }
 
  private:
   Cell& add_cell(const std::string& rule, const TraceStops& stops) {
     Cell cell = count_cell(group_, stops);
     cell.rule = rule;
-    cell.grading = request_.grading;
+    cell.grading = answers_name(request_);
     cell.saved_interval = saved_interval(group_, stops, request_.bootstrap);
     cells_.push_back(std::move(cell));
+    stops_.push_back(stops);
     return cells_.back();
   }
 
@@ -131,7 +134,7 @@ class GroupCells {
       if (!reads_signal(*rules[i])) continue;
       const replay::LookSchedule looks = rules[i]->schedule();
       const std::int64_t needed = std::gcd(looks.every_tokens, looks.first_token);
-      curves[i] = chooser_.choose(rules[i]->name(), needed, measure);
+      curves[i] = chooser_.choose("rule " + rules[i]->name(), needed, measure);
       rules_by_curve[curves[i]].push_back(i);
     }
     for (const auto& [id, indices] : rules_by_curve) replay_rules(id, rules, indices, stops);
@@ -176,6 +179,7 @@ class GroupCells {
   schemas::Vocabularies vocabularies_;
   std::set<std::string> without_signal_;
   std::vector<Cell> cells_;
+  std::vector<TraceStops> stops_;
 };
 
 }  // namespace
@@ -207,16 +211,24 @@ Interval saved_interval(const TraceGroup& group, const TraceStops& stops, const 
   return bootstrap_ratio(parts, bootstrap);
 }
 
-std::vector<Cell> analyze_cells(const schemas::Store& store, const CellRequest& request) {
+std::vector<GroupCells> analyze_groups(const schemas::Store& store, const CellRequest& request) {
   const std::vector<Rule> rules = make_rules(request.rules);
   const bool any_signal =
       std::any_of(rules.begin(), rules.end(), [](const Rule& rule) { return reads_signal(*rule); });
-  const std::vector<TraceGroup> groups = load_groups(store, request);
-  std::vector<Cell> cells;
-  for (const TraceGroup& group : groups) {
+  std::vector<GroupCells> all;
+  for (TraceGroup& group : load_groups(store, request)) {
     const auto measures = any_signal ? choose_measures(store, request, group) : std::vector<Measure>{};
-    auto of_group = GroupCells(store, request, group).compute(rules, measures);
-    std::move(of_group.begin(), of_group.end(), std::back_inserter(cells));
+    CellMaker maker(store, request, group);
+    maker.compute(rules, measures);
+    all.push_back({std::move(group), std::move(maker.cells()), std::move(maker.stops())});
+  }
+  return all;
+}
+
+std::vector<Cell> analyze_cells(const schemas::Store& store, const CellRequest& request) {
+  std::vector<Cell> cells;
+  for (GroupCells& group : analyze_groups(store, request)) {
+    std::move(group.cells.begin(), group.cells.end(), std::back_inserter(cells));
   }
   return cells;
 }

@@ -54,6 +54,16 @@ struct Cell {
   std::string grading;
 };
 
+/// For each trace of a group the tokens kept; nothing where the rule lets it end by itself.
+using TraceStops = std::vector<std::optional<std::int64_t>>;
+
+/// The cells of one run and problem set, and where each stops the traces.
+struct GroupCells {
+  TraceGroup group;
+  std::vector<Cell> cells;
+  std::vector<TraceStops> stops;  ///< of each cell
+};
+
 /// Cells in the order: runs and problem sets as in the store; in each `never`, the rules that read no signal,
 /// then for each signal and stream (as asked for, else in order of first storing) each rule as asked for,
 /// followed by the `cap` of the same mean length; `oracle` last. No rule comes twice.
@@ -67,8 +77,8 @@ struct Cell {
 /// command that makes them.
 [[nodiscard]] std::vector<Cell> analyze_cells(const schemas::Store& store, const CellRequest& request);
 
-/// For each trace of a group the tokens kept; nothing where the rule lets it end by itself.
-using TraceStops = std::vector<std::optional<std::int64_t>>;
+/// The same cells with the traces that they are of.
+[[nodiscard]] std::vector<GroupCells> analyze_groups(const schemas::Store& store, const CellRequest& request);
 
 /// The cell of these stops but for its rule, signal, grading and interval.
 [[nodiscard]] Cell count_cell(const TraceGroup& group, const TraceStops& stops);

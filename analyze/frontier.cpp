@@ -158,7 +158,7 @@ class GroupFrontiers {
     std::map<CurveId, std::vector<std::size_t>> by_curve;
     for (const GuardianShape& shape : shapes_) {
       const CurveId id =
-          chooser_.choose(shape.name, std::gcd(shape.every_tokens, shape.phase_tokens), measure);
+          chooser_.choose("rule " + shape.name, std::gcd(shape.every_tokens, shape.phase_tokens), measure);
       by_curve[id].push_back(frontiers.size());
       frontiers.push_back({cell_of(shape, id), shape, {}});
     }
@@ -174,7 +174,7 @@ class GroupFrontiers {
     cell.rule = shape.name;
     cell.signal_version = id.version;
     cell.grid_tokens = id.grid_tokens;
-    cell.grading = request_.grading;
+    cell.grading = answers_name(request_);
     return cell;
   }
 

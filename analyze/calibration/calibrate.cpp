@@ -60,7 +60,8 @@ class FamilyMaker {
       : store_(store), group_(group), chooser_(store, group) {}
 
   Family make(std::size_t measure_index, const Measure& measure, const GuardianShape& shape) {
-    const CurveId id = chooser_.choose(shape.name, std::gcd(shape.every_tokens, shape.phase_tokens), measure);
+    const CurveId id =
+        chooser_.choose("rule " + shape.name, std::gcd(shape.every_tokens, shape.phase_tokens), measure);
     auto known = curves_.find(id);
     if (known == curves_.end()) known = curves_.emplace(id, read(id)).first;
     Family family{measure_index, {}};

@@ -7,18 +7,18 @@
 
 #include "analyze/cell_record.h"
 #include "analyze/cells.h"
-#include "analyze/extraction.h"
 #include "analyze/frontier.h"
 #include "analyze/intervals.h"
-#include "analyze/verdict.h"
-#include "record/attention_policy.h"
 #include "schemas/cell_store.h"
 #include "schemas/error.h"
 #include "schemas/registry.h"
 #include "schemas/trace_store.h"
 #include "tools/command_line.h"
+#include "tools/commands/analyze_tables.h"
+#include "tools/commands/brief_policy.h"
 #include "tools/commands/command.h"
 #include "tools/commands/shares.h"
+#include "tools/commands/source_options.h"
 #include "tools/output.h"
 #include "tools/table.h"
 
@@ -85,16 +85,6 @@ bool same_group(const Cell& a, const Cell& b) {
   return a.run == b.run && a.problem_set == b.problem_set;
 }
 
-/// `sink(budget=64)` for the long spelling that names every parameter.
-std::string brief_policy(const std::string& policy) {
-  try {
-    return schemas::resolve_row("attention policy", record::attention_policy_rows(), policy)
-        .second.to_brief_string();
-  } catch (const Error&) {
-    return policy;  // of a log, or of another version
-  }
-}
-
 /// A line a run and problem set: what the generations were before any rule.
 Table overview(const std::vector<Cell>& cells) {
   Table table({"run", "model", "policy", "problem_set", "traces", "right", "accuracy", "95 %", "tokens",
@@ -159,13 +149,12 @@ std::string reading_text(const std::vector<Cell>& cells, const Ungradable& ungra
 }
 
 template <class Request>
-Request request_from(const CommandLine& line) {
+Request request_from(const CommandLine& line, std::vector<std::string>& left_out) {
   Request request;
-  request.filter = line.where();
+  read_source_options(line, request, left_out);
   request.signals = line.specs("signal");
   request.streams = line.specs("stream");
   request.rules = line.specs("rule");
-  request.grading = analyze::grading_name(analyze::Extraction::parse(line.text("extract")));
   return request;
 }
 
@@ -278,33 +267,30 @@ int analyze_cells(const CommandLine& line, Output& output, TableFormat format) {
   std::vector<std::string> left_out;
   {
     const schemas::Store store = schemas::Store::open(line.store(), schemas::Access::kRead);
-    auto request = request_from<analyze::CellRequest>(line);
+    auto request = request_from<analyze::CellRequest>(line, left_out);
     request.bootstrap.seed = static_cast<std::uint64_t>(line.count("seed"));
-    request.left_out = [&](const std::string& trace) { left_out.push_back(trace); };
     cells = analyze::analyze_cells(store, request);
     ungradable = ungradable_traces(store, line.where());
   }
   const bool whole = for_programs(format);
   output.write(whole ? full_table(cells).render(format) : reading_text(cells, ungradable, format));
-  // A cell stands for a whole run and problem set; what is said of some of its problems is not kept.
+  // A cell stands for a whole run and problem set, and for the answers in its texts; others are not kept.
   const schemas::TraceFilter where = line.where();
-  if (!line.given("no-save") && !where.problem_id && !where.uid) save_cells(line.store(), where, cells);
-  print_failures("traces left out, as they could not be graded or replayed", left_out);
-  return left_out.empty() ? kDone : kSomeFailed;
+  if (!line.given("no-save") && !where.problem_id && !where.uid && line.text("answers") == "readable")
+    save_cells(line.store(), where, cells);
+  return report_left_out(left_out);
 }
 
 int analyze_frontiers(const CommandLine& line, Output& output, TableFormat format) {
   const schemas::Store store = schemas::Store::open(line.store(), schemas::Access::kRead);
   std::vector<std::string> left_out;
-  auto request = request_from<analyze::FrontierRequest>(line);
+  auto request = request_from<analyze::FrontierRequest>(line, left_out);
   if (line.texts("rule") == default_rules()) request.rules = {"guardian(f=250)"};
   request.threads = line.threads();
-  request.left_out = [&](const std::string& trace) { left_out.push_back(trace); };
   FrontierWriter writer(output, format, ungradable_traces(store, line.where()));
   analyze::analyze_frontiers(store, request, [&](const Frontier& frontier) { writer.take(frontier); });
   writer.finish();
-  print_failures("traces left out, as they could not be graded or replayed", left_out);
-  return left_out.empty() ? kDone : kSomeFailed;
+  return report_left_out(left_out);
 }
 
 }  // namespace
@@ -323,8 +309,9 @@ int run_analyze(const std::vector<std::string>& arguments) {
       "frontier",
       "every threshold at once: a row for each t from which on another one holds, for guardians without "
       "their t, as guardian(f=50..500+50); guardian(f=250) where no rule is given");
-  line.option("extract", "NAMES", "the answers to use, as `lil grade --extract` made them",
-              std::string(analyze::kDefaultExtractors));
+  add_table_options(line);
+  add_answer_options(line);
+  add_probe_options(line);
   line.option("seed", "N", "seed of the bootstrap", "0");
   line.flag("no-save", "do not keep the cells in the store");
   line.add_where();
@@ -332,6 +319,7 @@ int run_analyze(const std::vector<std::string>& arguments) {
   line.add_output();
   if (!line.parse(arguments)) return kDone;
   line.expect_at_most(1);
+  if (line.given("table")) return analyze_table(line);
   static_cast<void>(line.threads());
   const TableFormat format = parse_table_format(line.text("format"));
   Output output(line.text("output"));

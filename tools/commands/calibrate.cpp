@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -13,9 +11,7 @@
 #include <vector>
 
 #include "analyze/calibration/certificate.h"
-#include "analyze/calibration/risks.h"
 #include "analyze/extraction.h"
-#include "analyze/verdict.h"
 #include "schemas/certificate_store.h"
 #include "schemas/error.h"
 #include "schemas/named_spec.h"
@@ -23,6 +19,7 @@
 #include "tools/commands/calibration_options.h"
 #include "tools/commands/command.h"
 #include "tools/commands/shares.h"
+#include "tools/commands/source_options.h"
 #include "tools/output.h"
 #include "tools/table.h"
 
@@ -161,15 +158,12 @@ void save_certificate(const std::string& path, const schemas::CertificateRecord&
   }
 }
 
-std::string left_out_message() {
-  return "traces left out, as they could not be graded or replayed";
-}
-
 int calibrate(const CommandLine& line) {
   const TableFormat format = parse_table_format(line.text("format"));
-  analyze::CalibrationRequest request = request_from(line);
+  analyze::CalibrationRequest request;
   std::vector<std::string> left_out;
-  request.left_out = [&](const std::string& trace) { left_out.push_back(trace); };
+  read_calibration_options(line, request);
+  read_source_options(line, request, left_out);
   Output output(line.text("output"));
   std::optional<Output> document;
   if (line.given("certificate")) document.emplace(line.text("certificate"));
@@ -177,7 +171,7 @@ int calibrate(const CommandLine& line) {
     const schemas::Store store = schemas::Store::open(line.store(), schemas::Access::kRead);
     return analyze::calibrate(store, request);
   }();
-  print_failures(left_out_message(), left_out);
+  static_cast<void>(report_left_out(left_out));
   if (!found.certificate) {
     const std::string text = preamble(found, request) + shortfall_text(found, request);
     if (for_programs(format)) {
@@ -224,7 +218,7 @@ int check(const CommandLine& line) {
                "lil calibrate: warning: certified with {} version {}; the curves here are of version {}\n",
                setting.signal, setting.signal_version, found.signal_version);
   }
-  print_failures(left_out_message(), left_out);
+  static_cast<void>(report_left_out(left_out));
   std::string text =
       found.only_test_part
           ? fmt::format("{}: only the problems that were not tuned or calibrated on\n", setting.problem_set)
@@ -259,8 +253,7 @@ void declare(CommandLine& line) {
   line.option("certificate", "FILE", "write the certificate as JSON to FILE");
   line.flag("no-save", "do not keep the certificate in the store");
   line.option("check", "FILE", "test the setting of the certificate FILE on the data of this store instead");
-  line.option("extract", "NAMES", "the answers to use, as `lil grade --extract` made them",
-              std::string(analyze::kDefaultExtractors));
+  add_answer_options(line);
   line.option("seed", "N", "seed of the bootstrap", "0");
   line.add_where();
   line.add_output();

@@ -23,7 +23,7 @@ constexpr std::array kCommands{
     Command{"grade", "find the answers in stored traces and compare them with the gold answers", run_grade},
     Command{"analyze", "what stopping early would have saved and cost", run_analyze},
     Command{"calibrate", "the threshold that saves most at a certified risk", run_calibrate},
-    Command{"compare", "what a check with each signal costs", run_compare},
+    Command{"compare", "signals at equal risk, runs against each other, what a check costs", run_compare},
     Command{"trace", "list, show, check and export stored traces", run_trace},
     Command{"list", "signals, rules, policies, graders, readers and templates with their parameters",
             run_list},
