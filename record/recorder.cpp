@@ -14,6 +14,7 @@
 #include "record/sampler.h"
 #include "record/scheduler.h"
 #include "schemas/error.h"
+#include "schemas/probe_store.h"
 #include "schemas/trace_store.h"
 
 namespace lil::record {
@@ -176,8 +177,10 @@ void Recording::encode_closing() {
   try {
     closing_ids_ = tokenizer_.encode(options_.probes.closing, Tokenizer::SpecialTokens::kAsTokens);
   } catch (const Error& error) {
-    throw Error(error.code(),
-                fmt::format("the closing of probes, '{}': {}", options_.probes.closing, error.what()));
+    throw Error(
+        error.code(),
+        fmt::format("the closing of probes, '{}', cannot be encoded; give another as closing=TEXT: {}",
+                    options_.probes.closing, error.what()));
   }
   for (const TokenId id : closing_ids_) {
     if (id < model_.config().vocabulary) continue;
@@ -210,6 +213,9 @@ void Recording::list_jobs() {
       TraceJob job{&problems_.problems[p], keys_[p], repeat, prompts_[p], 0, 0};
       if (schemas::has_complete_trace(store_, uid_of(job))) {
         ++summary_.progress.traces_done;
+        if (options_.probes.every_tokens > 0 && !schemas::has_probes(store_, uid_of(job))) {
+          ++summary_.without_probes;
+        }
         continue;
       }
       const auto prompt = static_cast<std::int64_t>(job.prompt.size());

@@ -50,6 +50,8 @@ struct RecordSummary {
   std::string run_uid;
   RecordProgress progress;
   bool stopped = false;  ///< ended by RecordHooks::stop before all was done
+  /// Probes were asked for, but not taken of so many traces, which were complete before.
+  std::int64_t without_probes = 0;
   std::vector<schemas::Failure> failures;
 };
 

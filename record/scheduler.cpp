@@ -100,6 +100,7 @@ std::unique_ptr<Scheduler::Trace> Scheduler::prefill(const TraceJob& job, std::o
     trace->first_step_ns = steps_ns_;
     return trace;
   } catch (...) {
+    if (trace->in_engine) parts_.engine->release(trace->sequence);
     client_.failed(job, "prefill");
     return nullptr;
   }

@@ -54,8 +54,22 @@ std::optional<Probe> stored_probe(const Store& store, TraceKey trace, const Prob
   return probe_from(find);
 }
 
-void require_agreement(const Store& store, TraceKey trace, const Probe& stored, const Probe& probe) {
-  if (stored == probe) return;
+/// The shorter one was cut by its cap, and they are equal as far as it goes.
+bool agrees_as_far_as_cut(const Probe& cut, const Probe& longer) {
+  return cut.finish == ProbeFinish::kLength && cut.ids.size() <= longer.ids.size() &&
+         std::equal(cut.ids.begin(), cut.ids.end(), longer.ids.begin());
+}
+
+void remove_probe(Store& store, TraceKey trace, const Probe& probe) {
+  SQLite::Statement remove(store.database(),
+                           "DELETE FROM probe WHERE trace_id = ? AND token = ? AND closing = ?");
+  remove.bind(1, static_cast<std::int64_t>(trace));
+  remove.bind(2, probe.token);
+  remove.bind(3, probe.closing);
+  remove.exec();
+}
+
+[[noreturn]] void refuse(const Store& store, TraceKey trace, const Probe& stored, const Probe& probe) {
   const auto differs =
       std::mismatch(stored.ids.begin(), stored.ids.end(), probe.ids.begin(), probe.ids.end()).first;
   throw Error(ErrorCode::kConflict,
@@ -76,8 +90,9 @@ const char* to_string(ProbeFinish finish) {
 void put_probe(Store& store, TraceKey trace, const Probe& probe) {
   with_sqlite_errors(store.path(), [&] {
     if (const auto stored = stored_probe(store, trace, probe)) {
-      require_agreement(store, trace, *stored, probe);
-      return;
+      if (*stored == probe || agrees_as_far_as_cut(probe, *stored)) return;
+      if (!agrees_as_far_as_cut(*stored, probe)) refuse(store, trace, *stored, probe);
+      remove_probe(store, trace, probe);
     }
     const std::string ids = encode_ids(probe.ids);
     SQLite::Statement insert(
@@ -90,6 +105,15 @@ void put_probe(Store& store, TraceKey trace, const Probe& probe) {
     insert.bind(5, probe.text);
     insert.bind(6, to_string(probe.finish));
     insert.exec();
+  });
+}
+
+bool has_probes(const Store& store, const std::string& trace_uid) {
+  return with_sqlite_errors(store.path(), [&] {
+    SQLite::Statement find(store.database(),
+                           "SELECT 1 FROM probe b JOIN trace t ON t.id = b.trace_id WHERE t.uid = ? LIMIT 1");
+    find.bind(1, trace_uid);
+    return find.executeStep();
   });
 }
 

@@ -30,9 +30,11 @@ struct Probe {
 
 [[nodiscard]] const char* to_string(ProbeFinish finish);
 
-/// A trace has one probe for each token and closing: what is there already is not written twice. Throws
-/// Error(kConflict) where it is there with other tokens, naming trace, token and the first that differs.
+/// A trace has one probe for each token and closing: what is there already is not written twice, and of two
+/// that were cut by other caps the longer stays. Throws Error(kConflict) where it is there with other tokens,
+/// naming trace, token and the first that differs.
 void put_probe(Store& store, TraceKey trace, const Probe& probe);
+[[nodiscard]] bool has_probes(const Store& store, const std::string& trace_uid);
 /// By token, then closing. Throws Error(kCorrupt) naming the trace where an encoding fails.
 [[nodiscard]] std::vector<Probe> read_probes(const Store& store, TraceKey trace);
 

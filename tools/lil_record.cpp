@@ -7,8 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "record/dtype.h"
 #include "record/prompt_template.h"
 #include "record/recorder.h"
+#include "schemas/error.h"
 #include "schemas/writer_lock.h"
 #include "tools/clocks.h"
 #include "tools/command_line.h"
@@ -79,6 +81,14 @@ record::RecordSummary record_policy(Session& session, const std::string& policy)
                         session.request.options, hooks);
 }
 
+bool is_one_token(const record::Tokenizer& tokenizer, const std::string& spelling) {
+  try {
+    return tokenizer.encode(spelling, record::Tokenizer::SpecialTokens::kAsTokens).size() == 1;
+  } catch (const Error&) {
+    return false;  // a vocabulary of words may lack its characters
+  }
+}
+
 /// `<|im_start|>`, `<｜User｜>` and the like in a template must each be one token of this model.
 void warn_of_unknown_special_tokens(const record::Tokenizer& tokenizer, const std::string& name) {
   const std::string text = record::find_prompt_template(name);
@@ -89,7 +99,7 @@ void warn_of_unknown_special_tokens(const record::Tokenizer& tokenizer, const st
       const std::size_t end = text.find(close, start);
       if (end == std::string::npos) break;
       const std::string spelling = text.substr(start, end + close.size() - start);
-      if (tokenizer.encode(spelling, record::Tokenizer::SpecialTokens::kAsTokens).size() == 1) continue;
+      if (is_one_token(tokenizer, spelling)) continue;
       warn(fmt::format("template {} has {}, which is no token of this model: is it the right template?", name,
                        spelling));
     }
@@ -112,6 +122,12 @@ int record_all(Session& session) {
     const record::RecordProgress& at = summary.progress;
     table.add_row({summary.run_uid, policy, at.traces_total, at.traces_done, at.traces_failed, at.tokens,
                    Fixed{seconds, 1}, Fixed{static_cast<double>(at.tokens) / std::max(seconds, 1e-9), 0}});
+    if (summary.without_probes > 0) {
+      warn(
+          fmt::format("{}: {} traces without probes were complete before and are left as they are; another "
+                      "store would have their probes",
+                      policy, summary.without_probes));
+    }
     for (const auto& failure : summary.failures) {
       failures.push_back(fmt::format("{} ({}): {}", failure.subject, failure.stage, failure.message));
     }
@@ -136,7 +152,8 @@ int run(const std::vector<std::string>& arguments) {
   const schemas::WriterLock lock(request.store);
   schemas::Store store = schemas::Store::open(request.store, schemas::Access::kCreate);
   warn_of_unknown_special_tokens(*tokenizer, request.options.prompt_template);
-  fmt::print(stderr, "lil record: {}, weights {}\n", model->name(), size_text(weights_bytes(request.model)));
+  fmt::print(stderr, "lil record: {}, weights of {} on disk, computing in {}\n", model->name(),
+             size_text(weights_bytes(request.model)), record::to_string(model->dtype()));
   limit_memory(request.options, *device);
   catch_interrupts();
   Session session{store, *model, *tokenizer, request};

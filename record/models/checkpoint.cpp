@@ -15,6 +15,7 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder, const ModelConfig& c
   final_norm_ = reader_.vector("model.norm.weight", config.hidden);
   read_head(config);
   reader_.refuse_unused();
+  reader_.weights().release_pages();  // what was converted is not needed twice
 }
 
 DecoderLayer Checkpoint::read_layer(std::int64_t l, const ModelConfig& config) {

@@ -215,6 +215,9 @@ class SafetensorsFile::Mapping {
   ~Mapping() {
     if (size_ > 0) munmap(start_, size_);
   }
+  void release_pages() const {
+    if (size_ > 0) madvise(start_, size_, MADV_DONTNEED);
+  }
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
 
@@ -230,6 +233,10 @@ class SafetensorsFile::Mapping {
   void* start_ = nullptr;
   std::size_t size_ = 0;
 };
+
+void SafetensorsFile::release_pages() const {
+  mapping_->release_pages();
+}
 
 SafetensorsFile::SafetensorsFile(std::filesystem::path path)
     : path_(std::move(path)), mapping_(std::make_unique<Mapping>(path_)) {
@@ -318,6 +325,10 @@ std::vector<std::string> ModelWeights::names() const {
 const std::filesystem::path& ModelWeights::file_of(const std::string& name) const {
   const auto file = file_of_tensor_.find(name);
   return file == file_of_tensor_.end() ? main_file_ : file->second->path();
+}
+
+void ModelWeights::release_pages() const {
+  for (const auto& [name, file] : files_) file->release_pages();
 }
 
 std::string ModelWeights::sha256() const {

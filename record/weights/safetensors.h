@@ -38,6 +38,8 @@ class SafetensorsFile {
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] const std::map<std::string, TensorView>& tensors() const { return tensors_; }
+  /// Lets go of the memory of pages that were read; what is used again is read again.
+  void release_pages() const;
 
  private:
   class Mapping;
@@ -65,6 +67,8 @@ class ModelWeights {
   /// Of one file: its SHA-256, as sha256sum prints it. Of several: the SHA-256 of the lines that sha256sum
   /// prints for the shards in order of name ("<digest>  <file name>\n"). Reads all of them.
   [[nodiscard]] std::string sha256() const;
+  /// Lets go of the memory of pages that were read; what is used again is read again.
+  void release_pages() const;
 
  private:
   void open_shards(const std::filesystem::path& index);

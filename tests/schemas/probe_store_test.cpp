@@ -59,6 +59,22 @@ TEST_F(ProbeStoreTest, PutTwiceIsThereOnceAndMustAgree) {
   }
 }
 
+TEST_F(ProbeStoreTest, OfTwoThatWereCutElsewhereTheLongerStays) {
+  Probe cut = probe_;
+  cut.ids.pop_back();
+  cut.text = "4";
+  cut.finish = ProbeFinish::kLength;
+  put_probe(store_, trace_.key, cut);
+  put_probe(store_, trace_.key, probe_);
+  EXPECT_EQ(read_probes(store_, trace_.key), std::vector<Probe>{probe_});
+  put_probe(store_, trace_.key, cut);
+  EXPECT_EQ(read_probes(store_, trace_.key), std::vector<Probe>{probe_});
+  EXPECT_TRUE(has_probes(store_, trace_.uid));
+  EXPECT_FALSE(has_probes(store_, "none"));
+  cut.ids[0] = 53;
+  EXPECT_THROW(put_probe(store_, trace_.key, cut), Error);
+}
+
 TEST_F(ProbeStoreTest, DamageIsNamed) {
   put_probe(store_, trace_.key, probe_);
   store_.database().exec("UPDATE probe SET ids = x'80'");

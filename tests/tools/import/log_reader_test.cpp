@@ -191,7 +191,7 @@ TEST_F(LogReaders, QwenMathMakesEveryCodeARepeat) {
   for (const LogRecord& log : logs) {
     EXPECT_EQ(log.problem_id, "7");
     EXPECT_EQ(log.problem, "1+1?");
-    EXPECT_EQ(log.gold, "2") << "gt goes before answer";
+    EXPECT_EQ(log.gold, "2.0") << "the problem set's own answer goes before what the evaluation made of it";
     EXPECT_EQ(log.finish, Finish::kPartial) << "the format does not say how a generation ended";
   }
   EXPECT_EQ(logs[0].output, "one");

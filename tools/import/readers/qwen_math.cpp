@@ -11,7 +11,7 @@
 namespace lil::tools {
 namespace {
 
-/// What the evaluation of Qwen2.5-Math writes: `code` holds whole generations, `gt` the gold answer. Its
+/// What the evaluation of Qwen2.5-Math writes: `code` holds whole generations. Its
 /// `pred` and `score` are left alone: of a generation that was cut off, `pred` is a stray number.
 class QwenMathReader : public LogReader {
  public:
@@ -34,8 +34,7 @@ class QwenMathReader : public LogReader {
     LogRecord shared = common_fields(fields_, record);
     if (const rapidjson::Value* index = member(record, "idx"))
       shared.problem_id = text_of(*index).value_or("");
-    if (const rapidjson::Value* gold = member(record, "gt"))
-      shared.gold = gold_of(text_of(*gold).value_or(""));
+    shared.gold = gold_of(gold_text(record));
     std::vector<LogRecord> logs;
     for (const rapidjson::Value& generation : code->GetArray()) {
       logs.push_back(shared);
@@ -50,6 +49,17 @@ class QwenMathReader : public LogReader {
   }
 
  private:
+  /// The problem set's own answer where the record has it: `gt` is what the evaluation made of it, and that
+  /// has lost matrix rows, units and whole words.
+  static std::string gold_text(const rapidjson::Value& record) {
+    for (const char* key : {"answer", "gt"}) {
+      const rapidjson::Value* gold = member(record, key);
+      std::string text = gold == nullptr ? "" : text_of(*gold).value_or("");
+      if (!text.empty()) return text;
+    }
+    return "";
+  }
+
   const FieldMap& fields_;
 };
 
