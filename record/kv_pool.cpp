@@ -42,6 +42,16 @@ std::int64_t KvPool::group_bytes(const KvShape& shape, std::int32_t page_tokens)
   return shape.kv_heads * page_tokens * (2 * row + static_cast<std::int64_t>(sizeof(std::int32_t)));
 }
 
+std::vector<std::int32_t> KvPool::positions_in(std::span<const std::int32_t> pages,
+                                               std::int64_t tokens) const {
+  std::vector<std::int32_t> slots;
+  for (std::int64_t i = 0; i < tokens; ++i) {
+    const std::int64_t page = pages[static_cast<std::size_t>(i / page_tokens_)];
+    slots.push_back(static_cast<std::int32_t>(page * page_tokens_ + i % page_tokens_));
+  }
+  return positions_of(slots);
+}
+
 std::vector<std::int32_t> KvPool::positions_of(std::span<const std::int32_t> slots) const {
   std::vector<std::int32_t> positions;
   for (const std::int32_t slot : slots) {

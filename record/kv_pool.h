@@ -47,6 +47,9 @@ class KvPool {
   /// (slots) positions of the tokens whose entries they hold.
   [[nodiscard]] std::int32_t* slot_positions() { return slot_positions_.data(); }
   [[nodiscard]] std::vector<std::int32_t> positions_of(std::span<const std::int32_t> slots) const;
+  /// Of the first `tokens` slots of these pages.
+  [[nodiscard]] std::vector<std::int32_t> positions_in(std::span<const std::int32_t> pages,
+                                                       std::int64_t tokens) const;
 
  private:
   Device* device_;

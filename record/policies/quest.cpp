@@ -256,15 +256,8 @@ std::vector<std::int32_t> QuestState::seen(std::int64_t lane, std::int64_t layer
   const Lane& own = lanes_[index(lane)];
   if (!own.chooses) return held(lane, layer, head / context_.group());
   const std::int64_t row = by_query_head() ? head : head / context_.group();
-  const std::int64_t page_tokens = context_.pool->page_tokens();
-  std::vector<std::int32_t> slots;
-  for (const std::int32_t page : chosen_.download(governed(layer), lane, row * width_, own.pages)) {
-    for (std::int64_t i = 0; i < page_tokens; ++i) {
-      slots.push_back(static_cast<std::int32_t>(page * page_tokens + i));
-    }
-  }
-  slots.resize(index(own.tokens));
-  return context_.pool->positions_of(slots);
+  return context_.pool->positions_in(chosen_.download(governed(layer), lane, row * width_, own.pages),
+                                     own.tokens);
 }
 
 /// Pages by an upper bound of their attention [Tang 2024, Quest]: the last page and the best budget/page - 1

@@ -492,15 +492,8 @@ void RaasState::stamp(const Places& pages) {
 
 std::vector<std::int32_t> RaasState::held(std::int64_t lane, std::int64_t layer, std::int64_t kv_head) const {
   const Lane& own = lanes_[index(lane)];
-  std::vector<std::int32_t> slots;
-  for (const std::int32_t page :
-       lists_.download(governed(layer), lane, kv_head * width_, pages_of(own.held))) {
-    for (std::int64_t i = 0; i < options_.page; ++i) {
-      slots.push_back(static_cast<std::int32_t>(page * options_.page + i));
-    }
-  }
-  slots.resize(index(own.held));
-  return context_.pool->positions_of(slots);
+  return context_.pool->positions_in(
+      lists_.download(governed(layer), lane, kv_head * width_, pages_of(own.held)), own.held);
 }
 
 /// Pages by when they were last of use [Hu 2025, RaaS]: in each step the better half of a kv head's pages by
