@@ -1,9 +1,12 @@
 #include "record/probe.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 
 #include "record/tokenizer/utf8.h"
+#include "schemas/error.h"
 #include "schemas/named_spec.h"
 
 namespace lil::record {
@@ -16,11 +19,17 @@ std::string default_closing(std::string_view template_text) {
   return std::string(thinks ? "</think>" : "") + "\n\n\\boxed{";
 }
 
-std::string with_line_ends(std::string text) {
-  for (std::size_t at = text.find("\\n"); at != std::string::npos; at = text.find("\\n", at + 1)) {
-    text.replace(at, 2, "\n");
+/// `\n` stands for a line end and `\\` for a backslash, as `\\neq` for `\neq`; other backslashes are
+/// themselves.
+std::string unescaped(std::string_view text) {
+  std::string plain;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char next = at + 1 < text.size() ? text[at + 1] : '\0';
+    const bool escape = text[at] == '\\' && (next == 'n' || next == '\\');
+    if (escape) ++at;
+    plain += escape && next == 'n' ? '\n' : text[at];
   }
-  return text;
+  return plain;
 }
 
 /// Bytes that are no UTF-8, such as half a character, become the replacement character.
@@ -42,8 +51,12 @@ ProbeOptions parse_probe_options(const std::string& text, std::string_view templ
   options.closing = default_closing(template_text);
   const std::size_t closing = text.starts_with(kClosing) ? 0 : text.find("," + std::string(kClosing));
   if (closing != std::string::npos) {
-    options.closing = with_line_ends(text.substr(text.find('=', closing) + 1));
+    options.closing = unescaped(text.substr(text.find('=', closing) + 1));
     end = closing;
+  }
+  if (text.find('=') == std::string::npos) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("probes: '{}' is not of the form every=N[,tokens=32][,closing=TEXT]", text));
   }
   const auto arguments = schemas::resolve_arguments(
       "option", schemas::parse_named_spec("probe-answers(" + text.substr(0, end) + ")"),

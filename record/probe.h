@@ -20,8 +20,8 @@ struct ProbeOptions {
 };
 
 /// From `every=N`, `every=N,tokens=32`, and last, since it may hold anything, `closing=TEXT` in which `\n` is
-/// a line end. Where no closing is given it is `\n\n\boxed{`, and before that `</think>` where the template
-/// opens a `<think>`. Throws Error(kUsage).
+/// a line end and `\\` a backslash. Where no closing is given it is `\n\n\boxed{`, and before that `</think>`
+/// where the template opens a `<think>`. Throws Error(kUsage).
 [[nodiscard]] ProbeOptions parse_probe_options(const std::string& text, std::string_view template_text);
 
 /// A probe's answer as it comes, token by token. Copyable; the vocabulary outlives it.

@@ -67,10 +67,9 @@ class Recording final : public SchedulerClient {
     return std::make_unique<Generation>(rules_, store_, std::move(trace), key, std::move(observer));
   }
 
-  void finished(const TraceJob& /*job*/, std::int64_t tokens) override {
+  void finished(const TraceJob& /*job*/) override {
     ++summary_.progress.traces_done;
     ++ended_;
-    ended_tokens_ += tokens;
     report();
   }
 
@@ -129,8 +128,7 @@ class Recording final : public SchedulerClient {
     RecordProgress& at = summary_.progress;
     if (ended_ > 0) {
       const std::int64_t each = std::min(at.tokens / ended_, options_.cap_tokens);
-      const std::int64_t left = at.traces_total - at.traces_done - at.traces_failed;
-      at.tokens_left = std::max<std::int64_t>(each * left - (at.tokens - ended_tokens_), 0);
+      at.tokens_left = each * (at.traces_total - at.traces_done - at.traces_failed);
     }
     hooks_.progress(at);
   }
@@ -149,7 +147,6 @@ class Recording final : public SchedulerClient {
   std::vector<TraceJob> jobs_;
   RecordSummary summary_;
   std::int64_t ended_ = 0;  ///< traces, in this call
-  std::int64_t ended_tokens_ = 0;
 };
 
 void Recording::put_run_and_problems() {

@@ -22,8 +22,8 @@ struct RecordProgress {
   std::int64_t traces_done = 0;  ///< complete in the store, those of earlier calls included
   std::int64_t traces_failed = 0;
   std::int64_t tokens = 0;  ///< generated in this call, those of probes left out
-  /// Estimate of those that are still to come, once a trace has ended: traces that go on, or wait, have as
-  /// many as there were for each that ended.
+  /// Estimate of those that are still to come, once a trace has ended: each trace that has not is taken to go
+  /// on for the tokens so far over the traces that ended, however far it is (lengths without memory).
   std::optional<std::int64_t> tokens_left;
 };
 

@@ -27,12 +27,19 @@ std::uint64_t problem_hash(const std::string& problem_set, const std::string& pr
   return std::stoull(digest.substr(0, 16), nullptr, 16);
 }
 
-schemas::RunRecord resolve_run(const LanguageModel& model, const Tokenizer& tokenizer,
-                               const ProblemSet& problems, const RecordOptions& options) {
+void check_options(const RecordOptions& options) {
   require_range("the cap on generated tokens", options.cap_tokens, 1, 1 << 30);
   require_range("the number of repeats", options.repeats, 1, 1 << 20);
   require_range("the number of sequences at a time", options.batch, 0, 4096);
   require_range("the number of tokens from one probe to the next", options.probes.every_tokens, 0, 1 << 30);
+  static_cast<void>(make_attention_policy(options.policy));
+  static_cast<void>(make_sampler(options.sampler));
+  static_cast<void>(find_prompt_template(options.prompt_template));
+}
+
+schemas::RunRecord resolve_run(const LanguageModel& model, const Tokenizer& tokenizer,
+                               const ProblemSet& problems, const RecordOptions& options) {
+  check_options(options);
   schemas::RunRecord run;
   run.created = options.created;
   run.tool_version = options.tool_version;

@@ -43,9 +43,12 @@ struct RecordOptions {
 /// what its shard is found by.
 [[nodiscard]] std::uint64_t problem_hash(const std::string& problem_set, const std::string& problem_id);
 
+/// Throws Error(kUsage) for an unknown or wrong policy, sampler, template or number: what can be said of them
+/// before a model is loaded.
+void check_options(const RecordOptions& options);
+
 /// The run that `options` stand for, all but its tokenizer key. Its configuration is JSON with sorted keys
-/// of all that changes the token streams; its uid is that text's hash. Throws Error(kUsage) for an unknown
-/// or wrong policy, sampler, template or number.
+/// of all that changes the token streams; its uid is that text's hash. Throws as check_options() does.
 [[nodiscard]] schemas::RunRecord resolve_run(const LanguageModel& model, const Tokenizer& tokenizer,
                                              const ProblemSet& problems, const RecordOptions& options);
 

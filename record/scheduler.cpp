@@ -242,7 +242,7 @@ void Scheduler::finish_ended() {
     if (trace->in_engine || trace->probes > 0 || trace->generation == nullptr) continue;
     try {
       trace->generation->finish(*trace->finish, trace->prefill_ns, trace->decode_ns);
-      client_.finished(*trace->job, trace->generation->tokens());
+      client_.finished(*trace->job);
     } catch (...) {
       client_.failed(*trace->job, "decode");
     }

@@ -34,7 +34,7 @@ class SchedulerClient {
   /// Opens a trace. What it throws is that trace's failure, but for what `failed` rethrows.
   [[nodiscard]] virtual std::unique_ptr<Generation> begin(const TraceJob& job) = 0;
   /// The trace is in the store, its probes too.
-  virtual void finished(const TraceJob& job, std::int64_t tokens) = 0;
+  virtual void finished(const TraceJob& job) = 0;
   /// Called in a catch block. The trace has ended at this stage, or where it is `probe` goes on. Rethrows
   /// what ends the recording.
   virtual void failed(const TraceJob& job, const char* stage) = 0;

@@ -106,6 +106,13 @@ void warn_of_unknown_special_tokens(const record::Tokenizer& tokenizer, const st
   }
 }
 
+void warn_of_endless_generations(const Session& session) {
+  if (!session.model.config().end_ids.empty()) return;
+  warn(fmt::format(
+      "{} names no end-of-sequence token (eos_token_id): generations end by --max-tokens {} alone",
+      session.model.name(), grouped(session.request.options.cap_tokens)));
+}
+
 /// Half of the memory that is free is for keys and values where nobody says otherwise.
 void limit_memory(record::RecordOptions& options, const record::Device& device) {
   if (options.kv_bytes == 0) options.kv_bytes = free_memory_bytes(device) / 2;
@@ -157,6 +164,7 @@ int run(const std::vector<std::string>& arguments) {
   limit_memory(request.options, *device);
   catch_interrupts();
   Session session{store, *model, *tokenizer, request};
+  warn_of_endless_generations(session);
   return record_all(session);
 }
 

@@ -74,9 +74,11 @@ Parameter share(const char* name, const char* standard, const char* description)
 
 /// What policies have that score by the latest queries, once in many steps.
 std::vector<Parameter> query_window(std::vector<Parameter> own) {
-  std::vector<Parameter> all{count("window", "8", 1, "latest queries that score, and latest tokens kept"),
-                             count("every", "128", 1, "steps from one drop to the next"),
-                             count("pool", "7", 1, "neighbours whose greatest attention a token gets: odd")};
+  std::vector<Parameter> all{
+      derived("window", "min(8, budget)", 1, "latest queries that score, and latest tokens kept",
+              [](const auto& a) { return std::min<std::int64_t>(8, a.integer("budget")); }),
+      count("every", "128", 1, "steps from one drop to the next"),
+      count("pool", "7", 1, "neighbours whose greatest attention a token gets: odd")};
   all.insert(all.end(), own.begin(), own.end());
   return all;
 }
@@ -130,7 +132,9 @@ std::vector<AttentionPolicyRow> rows() {
       {"full", make_full_policy, "every token attends to all before it", {}},
       {"sink", make_sink_policy, "the first tokens and the latest ones (StreamingLLM)",
        dropping(
-           {count("sinks", "4", 0, "first tokens that are always kept"),
+           {derived("sinks", "min(4, budget-1)", 0,
+                    "first tokens that are kept, as many as leave room for the current one",
+                    [](const auto& a) { return std::min<std::int64_t>(4, a.integer("budget") - 1); }),
             choice("pos", {"cache", "orig", "doubled"},
                    "keys stand at their place in the cache, at their position, or at twice their place")})},
       {"h2o", make_h2o_policy, "the tokens with the most attention so far and the latest ones",
@@ -138,7 +142,9 @@ std::vector<AttentionPolicyRow> rows() {
            {derived("heavy", "budget/2", 0, "tokens kept for their score",
                     [](const auto& a) { return a.integer("budget") / 2; }),
             derived("recent", "budget-heavy", 0, "latest tokens kept, the current one included",
-                    [](const auto& a) { return a.integer("budget") - a.integer("heavy"); }),
+                    [](const auto& a) {
+                      return std::max<std::int64_t>(a.integer("budget") - a.integer("heavy"), 0);
+                    }),
             choice("score_init", {"prefill", "zero"},
                    "scores begin with the attention of the prompt's tokens, or at the first decoded one"),
             gqa({"sum", "mean", "max"}),

@@ -389,6 +389,7 @@ TEST(AttentionPolicyRegistry, EveryRowHasItsTraits) {
 
 TEST(AttentionPolicyRegistry, EveryFormSaysInItsStringAllThatItIs) {
   EXPECT_EQ(make_attention_policy("full").spec, "full");
+  EXPECT_THAT(make_attention_policy("sink(budget=3)").spec, HasSubstr("sinks=2,"));
   EXPECT_EQ(make_attention_policy("sink(budget=64)").spec,
             "sink(budget=64,sinks=4,pos=cache,evict=before,first_step=prefill_scores,pin_prompt=off,skip_"
             "layers=0)");
@@ -424,6 +425,7 @@ TEST(AttentionPolicyRegistry, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(message("sink(budget=4,pos=other)"), HasSubstr("doubled"));
   EXPECT_THAT(message("h2o(budget=8,heavy=4,recent=5)"),
               HasSubstr("heavy=4 and recent=5 make 9, not budget=8"));
+  EXPECT_THAT(message("h2o(budget=8,heavy=9)"), HasSubstr("heavy=9 and recent=0 make 9, not budget=8"));
   EXPECT_THAT(message("snapkv(budget=8,pool=4)"), HasSubstr("pool=4"));
   EXPECT_THAT(message("rkv(budget=8,lambda=1.5)"), HasSubstr("lambda"));
 }

@@ -2,9 +2,9 @@
 // record? The decoder is the CPU's on both sides, so that products sum in the same order and only attention
 // is compared.
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -12,56 +12,98 @@
 
 #include "record/device.h"
 #include "record/language_model.h"
-#include "record/prompt_template.h"
+#include "record/recorder.h"
 #include "record/tokenizer/tokenizer.h"
+#include "schemas/trace_store.h"
 #include "tests/record/emulated_device.h"
-#include "tests/record/greedy_streams.h"
 #include "tests/support/simt/block.h"
+#include "tests/support/temporary_directory.h"
 
 namespace lil::tests {
 namespace {
 
-using Prompts = std::vector<std::vector<schemas::TokenId>>;
-
 const std::string kDemo = LIL_DEMO_MODEL_FOLDER;
 
-Prompts first_prompts(std::size_t count) {
-  const auto tokenizer = record::load_tokenizer(kDemo + "/lil-demo-1m");
+/// The demo model's first problems; the gold answers play no part.
+record::ProblemSet first_problems(std::size_t count) {
+  record::ProblemSet set{"trader", "0123", {}};
   std::ifstream file(kDemo + "/problems.jsonl");
-  Prompts prompts;
-  for (std::string line; prompts.size() < count && std::getline(file, line);) {
-    const std::string problem = nlohmann::json::parse(line).at("problem");
-    prompts.push_back(record::encode_prompt(*tokenizer, "{problem}", problem));
+  for (std::string line; set.problems.size() < count && std::getline(file, line);) {
+    const auto problem = nlohmann::json::parse(line);
+    set.problems.push_back({set.name, problem.at("id"), problem.at("problem"), problem.at("answer"),
+                            schemas::AnswerKind::kNumber});
   }
-  return prompts;
+  return set;
 }
 
-std::vector<GreedyStream> recorded(record::Device& device, const std::string& policy,
-                                   const Prompts& prompts) {
+struct RecordedTrace {
+  schemas::TraceTokens tokens;
+  schemas::Finish finish{};
+};
+
+/// Two traces at a time, to their end.
+std::vector<RecordedTrace> record_to(const std::string& store_path, record::Device& device,
+                                     const std::string& policy, std::int64_t cap_tokens) {
   const auto model = record::load_language_model(kDemo + "/lil-demo-1m", device);
-  return greedy_streams(*model, policy, prompts, 32, 2);
+  const auto tokenizer = record::load_tokenizer(kDemo + "/lil-demo-1m");
+  auto store = schemas::Store::open(store_path, schemas::Access::kCreate);
+  record::RecordOptions options;
+  options.policy = policy;
+  options.cap_tokens = cap_tokens;
+  const auto summary = record::record(store, *model, *tokenizer, first_problems(2), options);
+  EXPECT_TRUE(summary.failures.empty()) << summary.failures.front().message;
+  std::vector<RecordedTrace> traces;
+  for (const auto& trace : schemas::list_traces(store, {})) {
+    traces.push_back({schemas::read_tokens(store, trace.key), trace.finish});
+  }
+  return traces;
 }
 
-class EmulatedRecording : public testing::TestWithParam<std::string> {
+/// As near as 1e-4 before they were rounded to the store's fp16.
+void expect_near(const std::vector<float>& found, const std::vector<float>& expected) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    EXPECT_NEAR(found[i], expected[i], 1e-4 + std::abs(expected[i]) / 1024) << "token " << i;
+  }
+}
+
+struct WholeRecording {
+  std::string policy;
+  std::int64_t cap_tokens;
+};
+
+class EmulatedRecording : public testing::TestWithParam<WholeRecording> {
  protected:
   void TearDown() override { EXPECT_EQ(simt::take_faults(), ""); }
 };
 
-TEST_P(EmulatedRecording, HasTheStreamsOfTheCpu) {
-  const Prompts prompts = first_prompts(2);
-  ASSERT_EQ(prompts.size(), 2);
+TEST_P(EmulatedRecording, HasTheTracesOfTheCpu) {
+  const TemporaryDirectory folder;
   const auto cpu = record::make_cpu_device(1);
   const auto emulated = make_emulated_device();
-  const auto expected = recorded(*cpu, GetParam(), prompts);
-  const auto found = recorded(*emulated, GetParam(), prompts);
-  EXPECT_EQ(ids_of(found), ids_of(expected));
-  EXPECT_LE(largest_difference(found, expected), 1e-4);
-  EXPECT_NE(expected[0].ids, expected[1].ids);
+  const auto& [policy, cap] = GetParam();
+  const auto expected = record_to(folder / "cpu.db", *cpu, policy, cap);
+  const auto found = record_to(folder / "emulated.db", *emulated, policy, cap);
+  ASSERT_EQ(expected.size(), 2);
+  ASSERT_EQ(found.size(), 2);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(found[i].tokens.ids, expected[i].tokens.ids);
+    EXPECT_EQ(found[i].tokens.attended, expected[i].tokens.attended);
+    EXPECT_EQ(found[i].finish, expected[i].finish);
+    expect_near(found[i].tokens.logprob, expected[i].tokens.logprob);
+    expect_near(found[i].tokens.entropy, expected[i].tokens.entropy);
+  }
+  EXPECT_NE(expected[0].tokens.ids, expected[1].tokens.ids);
 }
 
+/// The emulation is slow: full attention goes on to its answers, the others to a cap.
 INSTANTIATE_TEST_SUITE_P(Policies, EmulatedRecording,
-                         testing::Values("full", "sink(budget=48)", "h2o(budget=48)", "quest(budget=48)"),
-                         [](const auto& policy) { return policy.param.substr(0, policy.param.find('(')); });
+                         testing::Values(WholeRecording{"full", 500}, WholeRecording{"quest(budget=48)", 120},
+                                         WholeRecording{"sink(budget=48)", 120},
+                                         WholeRecording{"h2o(budget=48)", 120}),
+                         [](const auto& test) {
+                           return test.param.policy.substr(0, test.param.policy.find('('));
+                         });
 
 }  // namespace
 }  // namespace lil::tests

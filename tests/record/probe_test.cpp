@@ -32,6 +32,7 @@ TEST(ProbeOptions, ClosingMayHoldAnything) {
   const ProbeOptions options = parse_probe_options("every=5,tokens=7,closing=\\nSo, (a=1): $\\boxed{", "");
   EXPECT_EQ(options.most_tokens, 7);
   EXPECT_EQ(options.closing, "\nSo, (a=1): $\\boxed{");
+  EXPECT_EQ(parse_probe_options("every=5,closing=\\\\neq \\n\\boxed{\\", "").closing, "\\neq \n\\boxed{\\");
 }
 
 TEST(ProbeOptions, RefuseWhatIsWrong) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include "record/attention_policy.h"
@@ -37,7 +38,9 @@ record::ProblemSet problem_set(const CommandLine& line) {
   std::vector<Problem> problems = std::move(file.problems);
   if (line.given("ids")) problems = with_ids(problems, line.texts("ids"), path);
   if (line.given("first")) {
-    problems.resize(std::min(problems.size(), static_cast<std::size_t>(line.count("first"))));
+    const std::int64_t first = line.count("first");
+    if (first < 1) throw Error(ErrorCode::kUsage, "--first: at least 1 problem");
+    problems.resize(std::min(problems.size(), static_cast<std::size_t>(first)));
   }
   if (line.given("shard")) problems = of_shard(std::move(problems), name, line.text("shard"));
   return {name, file.sha256, std::move(problems)};
@@ -73,13 +76,17 @@ record::RecordOptions record_options(const CommandLine& line) {
   options.created = utc_now();
   options.tool_version = LIL_VERSION;
   options.host = host_name();
+  record::check_options(options);
   return options;
 }
 
-/// All policies are looked at before the first is recorded.
+/// All policies are looked at before the first is recorded; each is recorded once, however it is spelt.
 std::vector<std::string> checked_policies(const CommandLine& line) {
-  std::vector<std::string> specs = line.specs("policy");
-  for (const std::string& spec : specs) static_cast<void>(record::make_attention_policy(spec));
+  std::vector<std::string> specs;
+  std::set<std::string> resolved;
+  for (std::string& spec : line.specs("policy")) {
+    if (resolved.insert(record::make_attention_policy(spec).spec).second) specs.push_back(std::move(spec));
+  }
   return specs;
 }
 
@@ -151,6 +158,9 @@ std::vector<Problem> with_ids(const std::vector<Problem>& problems, const std::v
           std::find_if(problems.begin(), problems.end(), [&](const auto& p) { return p.id == id; });
       if (found == problems.end()) {
         throw Error(ErrorCode::kUsage, fmt::format("--ids: no problem of {} has the id '{}'", file, id));
+      }
+      if (std::any_of(chosen.begin(), chosen.end(), [&](const auto& p) { return p.id == id; })) {
+        throw Error(ErrorCode::kUsage, fmt::format("--ids: '{}' is there twice", id));
       }
       chosen.push_back(*found);
       start = comma + 1;
