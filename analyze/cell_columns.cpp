@@ -117,12 +117,34 @@ std::vector<CellColumn> origin_columns() {
   };
 }
 
+/// One of the numbers of the difference to the reference; empty where there is none.
+template <class Number>
+std::string of_difference(const Cell& cell, Number&& number) {
+  return cell.saved_more ? share(number(*cell.saved_more)) : "";
+}
+
+std::vector<CellColumn> reference_columns() {
+  constexpr auto kShare = ColumnKind::kShare;
+  return {
+      {"saved_more", kShare, "saved less the reference's, paired by problem; empty without --reference",
+       [](const Cell& c) { return of_difference(c, [](const Estimate& more) { return more.value; }); }},
+      {"saved_more_low", kShare, "95 % bootstrap interval over problems",
+       [](const Cell& c) {
+         return of_difference(c, [](const Estimate& more) { return more.interval.low; });
+       }},
+      {"saved_more_high", kShare, "upper end of that",
+       [](const Cell& c) {
+         return of_difference(c, [](const Estimate& more) { return more.interval.high; });
+       }},
+  };
+}
+
 }  // namespace
 
 std::span<const CellColumn> cell_columns() {
   static const std::vector<CellColumn> columns = [] {
     std::vector<CellColumn> all = promised_columns();
-    for (auto more : {measured_columns, origin_columns}) {
+    for (auto more : {measured_columns, origin_columns, reference_columns}) {
       for (auto& column : more()) all.push_back(std::move(column));
     }
     return all;

@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "schemas/sha256.h"
@@ -13,10 +14,12 @@ namespace lil::analyze {
 namespace {
 
 constexpr std::size_t kPromisedColumns = 15;
+constexpr std::string_view kAgainstReference = "saved_more";
 
 std::string details_of(const Cell& cell) {
   nlohmann::ordered_json details = nlohmann::ordered_json::object();
   for (const CellColumn& column : cell_columns().subspan(kPromisedColumns)) {
+    if (column.name.starts_with(kAgainstReference)) continue;  // of one question, not of the cell
     const std::string value = column.value(cell);
     if (value.empty()) {
       details[column.name] = nullptr;

@@ -6,15 +6,11 @@
 #include <cassert>
 #include <map>
 #include <memory>
-#include <numeric>
 #include <set>
 #include <utility>
 
 #include "replay/stop_rules/registry.h"
-#include "replay/stream.h"
 #include "schemas/curve_store.h"
-#include "schemas/run_store.h"
-#include "schemas/trace_store.h"
 
 namespace lil::analyze {
 namespace {
@@ -93,16 +89,21 @@ std::int64_t cap_with_same_tokens(const TraceGroup& group, std::int64_t kept) {
 class CellMaker {
  public:
   CellMaker(const schemas::Store& store, const CellRequest& request, const TraceGroup& group)
-      : store_(store), request_(request), group_(group), chooser_(store, group), vocabularies_(store) {}
+      : store_(store), request_(request), group_(group), chooser_(store, group), runner_(store) {
+    if (request.reference) reference_ = reference_stops(store, group, *request.reference);
+  }
 
   void compute(const std::vector<Rule>& rules, const std::vector<Measure>& measures) {
     if (request_.baselines) add_without_signal(*replay::make_stop_rule("never"));
+    const Rule last_rule = replay::make_stop_rule(kRepetitionBaseline);
     for (const Rule& rule : rules) {
-      const bool last = request_.baselines && rule->name() == "oracle";
-      if (!reads_signal(*rule) && !last) add_without_signal(*rule);
+      const bool last = request_.baselines && (rule->name() == "oracle" || rule->name() == last_rule->name());
+      if (!reads_signal(*rule) && !last) add_with_cap(*rule);
     }
     for (const Measure& measure : measures) add_measure(rules, measure);
-    if (request_.baselines) add_without_signal(*replay::make_stop_rule("oracle"));
+    if (!request_.baselines) return;
+    add_with_cap(*last_rule);
+    add_without_signal(*replay::make_stop_rule("oracle"));
   }
 
   std::vector<Cell>& cells() { return cells_; }
@@ -114,16 +115,32 @@ class CellMaker {
     cell.rule = rule;
     cell.grading = answers_name(request_);
     cell.saved_interval = saved_interval(group_, stops, request_.bootstrap);
+    if (reference_) cell.saved_more = saved_more(group_, stops, *reference_, request_.bootstrap);
     cells_.push_back(std::move(cell));
     stops_.push_back(stops);
     return cells_.back();
   }
 
-  void add_without_signal(const replay::StopRule& rule) {
-    if (!without_signal_.insert(rule.name()).second) return;
-    TraceStops stops;
-    for (const auto& trace : group_.traces) stops.push_back(stop_of(rule, trace, nullptr));
-    add_cell(rule.name(), stops);
+  /// False where the rule is there already.
+  bool add_without_signal(const replay::StopRule& rule) {
+    if (!without_signal_.insert(rule.name()).second) return false;
+    add_cell(rule.name(), runner_.stops(rule, group_, std::nullopt));
+    return true;
+  }
+
+  void add_with_cap(const replay::StopRule& rule) {
+    if (add_without_signal(rule) && !is_bound(rule)) add_cap_beside(cells_.back().kept);
+  }
+
+  /// Whether a fixed length says nothing beside it.
+  static bool is_bound(const replay::StopRule& rule) {
+    return rule.name() == "never" || rule.name() == "oracle" || rule.name().starts_with("cap(");
+  }
+
+  void add_cap_beside(std::int64_t kept) {
+    if (!request_.baselines || kept == cells_.back().tokens) return;
+    const std::int64_t cap = cap_with_same_tokens(group_, kept);
+    add_without_signal(*replay::make_stop_rule(fmt::format("cap(tokens={})", cap)));
   }
 
   void add_measure(const std::vector<Rule>& rules, const Measure& measure) {
@@ -132,9 +149,7 @@ class CellMaker {
     std::vector<CurveId> curves(rules.size());
     for (std::size_t i = 0; i < rules.size(); ++i) {
       if (!reads_signal(*rules[i])) continue;
-      const replay::LookSchedule looks = rules[i]->schedule();
-      const std::int64_t needed = std::gcd(looks.every_tokens, looks.first_token);
-      curves[i] = chooser_.choose("rule " + rules[i]->name(), needed, measure);
+      curves[i] = chooser_.choose("rule " + rules[i]->name(), grid_needed(*rules[i]), measure);
       rules_by_curve[curves[i]].push_back(i);
     }
     for (const auto& [id, indices] : rules_by_curve) replay_rules(id, rules, indices, stops);
@@ -145,9 +160,7 @@ class CellMaker {
       cell.stream = measure.stream;
       cell.signal_version = curves[i].version;
       cell.grid_tokens = curves[i].grid_tokens;
-      if (!request_.baselines) continue;
-      const std::int64_t cap = cap_with_same_tokens(group_, cell.kept);
-      add_without_signal(*replay::make_stop_rule(fmt::format("cap(tokens={})", cap)));
+      add_cap_beside(cell.kept);
     }
   }
 
@@ -157,26 +170,16 @@ class CellMaker {
     for (const auto& trace : group_.traces) {
       const auto curve = schemas::read_curve(store_, trace.info.key, id);
       assert(curve);
-      for (const std::size_t i : indices) {
-        stops[i].push_back(stop_of(*rules[i], trace, &*curve));
-      }
+      for (const std::size_t i : indices) stops[i].push_back(runner_.stop(*rules[i], trace, &*curve));
     }
-  }
-
-  std::optional<std::int64_t> stop_of(const replay::StopRule& rule, const GradedTrace& trace,
-                                      const schemas::Curve* curve) {
-    const auto kind = rule.schedule().reads_stream;
-    if (!kind) return rule.stop({trace.info.tokens, curve, trace.events});
-    const replay::Stream stream = replay::build_stream(*kind, schemas::read_tokens(store_, trace.info.key),
-                                                       vocabularies_.get(trace.info.tokenizer));
-    return rule.stop({trace.info.tokens, curve, trace.events, &stream});
   }
 
   const schemas::Store& store_;
   const CellRequest& request_;
   const TraceGroup& group_;
   CurveChooser chooser_;
-  schemas::Vocabularies vocabularies_;
+  RuleRunner runner_;
+  std::optional<TraceStops> reference_;
   std::set<std::string> without_signal_;
   std::vector<Cell> cells_;
   std::vector<TraceStops> stops_;
@@ -200,19 +203,9 @@ Cell count_cell(const TraceGroup& group, const TraceStops& stops) {
   return cell;
 }
 
-Interval saved_interval(const TraceGroup& group, const TraceStops& stops, const Bootstrap& bootstrap) {
-  std::vector<RatioPart> parts(group.problems);
-  for (std::size_t i = 0; i < group.traces.size(); ++i) {
-    const std::int64_t tokens = group.traces[i].info.tokens;
-    RatioPart& part = parts[group.traces[i].problem];
-    part.numerator += static_cast<double>(tokens - stops[i].value_or(tokens));
-    part.denominator += static_cast<double>(tokens);
-  }
-  return bootstrap_ratio(parts, bootstrap);
-}
-
 std::vector<GroupCells> analyze_groups(const schemas::Store& store, const CellRequest& request) {
   const std::vector<Rule> rules = make_rules(request.rules);
+  if (request.reference) static_cast<void>(replay::make_stop_rule(*request.reference));
   const bool any_signal =
       std::any_of(rules.begin(), rules.end(), [](const Rule& rule) { return reads_signal(*rule); });
   std::vector<GroupCells> all;

@@ -8,6 +8,7 @@
 
 #include "analyze/cell_sources.h"
 #include "analyze/intervals.h"
+#include "analyze/rule_stops.h"
 #include "schemas/store.h"
 
 namespace lil::analyze {
@@ -16,7 +17,8 @@ namespace lil::analyze {
 /// set that the filter selects.
 struct CellRequest : SourceRequest {
   std::vector<std::string> rules;  ///< `name(key=value,…)`, in any spelling
-  bool baselines = true;           ///< `never`, `cap` with the same mean tokens, `oracle` beside them
+  bool baselines = true;  ///< `never`, `cap` with the same mean tokens, `repetition`, `oracle` beside them
+  std::optional<std::string> reference{};  ///< a rule; each cell's savings are held against its
   Bootstrap bootstrap{};
 };
 
@@ -42,8 +44,9 @@ struct Cell {
   std::int64_t finish_known = 0;  ///< traces whose record says how they ended
   std::int64_t tokens_right = 0;  ///< of the traces that are right in full
   std::int64_t kept_right = 0;
-  double mean_saved = 0;    ///< mean over traces of the share that each saves
-  Interval saved_interval;  ///< bootstrap over problems
+  double mean_saved = 0;               ///< mean over traces of the share that each saves
+  Interval saved_interval;             ///< bootstrap over problems
+  std::optional<Estimate> saved_more;  ///< share saved less the reference's, paired by problem
   std::string model;
   std::string policy;
   std::string sampler;
@@ -54,8 +57,9 @@ struct Cell {
   std::string grading;
 };
 
-/// For each trace of a group the tokens kept; nothing where the rule lets it end by itself.
-using TraceStops = std::vector<std::optional<std::int64_t>>;
+/// The detector of exact cycles that stands beside every rule: a pattern of 16 to 1024 tokens, four times.
+inline constexpr const char* kRepetitionBaseline =
+    "repetition(max_pattern_size=1024,min_pattern_size=16,min_count=4)";
 
 /// The cells of one run and problem set, and where each stops the traces.
 struct GroupCells {
@@ -65,12 +69,12 @@ struct GroupCells {
 };
 
 /// Cells in the order: runs and problem sets as in the store; in each `never`, the rules that read no signal,
-/// then for each signal and stream (as asked for, else in order of first storing) each rule as asked for,
-/// followed by the `cap` of the same mean length; `oracle` last. No rule comes twice.
+/// then for each signal and stream (as asked for, else in order of first storing) each rule as asked for, all
+/// but `never`, `cap` and `oracle` followed by the `cap` of the same mean length; kRepetitionBaseline and
+/// `oracle` last. No rule comes twice.
 ///
 /// The curves are those that CurveChooser names. The `cap` beside a rule that keeps K tokens in all has the
-/// largest L >= 1 with sum(min(tokens, L)) <= K, or 1 if there is none; past the longest trace L changes
-/// nothing, and the longest is taken.
+/// largest L >= 1 with sum(min(tokens, L)) <= K, or 1 if there is none. A rule that saves nothing has none.
 ///
 /// Throws Error: kUsage for an unknown signal, stream or rule or one out of range; kNotFound where no trace
 /// is selected, or a trace has no curve or no graded answers and no failure on record that says why, with the
@@ -82,10 +86,6 @@ struct GroupCells {
 
 /// The cell of these stops but for its rule, signal, grading and interval.
 [[nodiscard]] Cell count_cell(const TraceGroup& group, const TraceStops& stops);
-
-/// Bootstrap interval over problems of the share of tokens that these stops save.
-[[nodiscard]] Interval saved_interval(const TraceGroup& group, const TraceStops& stops,
-                                      const Bootstrap& bootstrap);
 
 /// What a column holds.
 enum class ColumnKind {

@@ -134,14 +134,14 @@ std::vector<schemas::Curve> read_curves(const schemas::Store& store, const Trace
   return curves;
 }
 
-std::vector<FrontierRow> rows_of(const TraceGroup& group, const std::vector<RightSpans>& right,
-                                 const std::vector<schemas::Curve>& curves, const GuardianShape& shape) {
+std::vector<FrontierTrace> traces_of(const TraceGroup& group, const std::vector<RightSpans>& right,
+                                     const std::vector<schemas::Curve>& curves, const GuardianShape& shape) {
   std::vector<FrontierTrace> traces(group.traces.size());
   for (std::size_t i = 0; i < traces.size(); ++i) {
     const std::int64_t tokens = group.traces[i].info.tokens;
     traces[i] = {tokens, &right[i], stop_corners(curves[i], tokens, shape)};
   }
-  return merge_corners(traces);
+  return traces;
 }
 
 /// The frontiers of one run and problem set.
@@ -151,6 +151,7 @@ class GroupFrontiers {
                  std::vector<GuardianShape> shapes)
       : store_(store), group_(group), request_(request), shapes_(std::move(shapes)), chooser_(store, group) {
     for (const GradedTrace& trace : group.traces) right_.emplace_back(trace.events);
+    if (request.reference) reference_ = reference_stops(store, group, *request.reference);
   }
 
   std::vector<Frontier> of_measure(const Measure& measure) {
@@ -160,7 +161,7 @@ class GroupFrontiers {
       const CurveId id =
           chooser_.choose("rule " + shape.name, std::gcd(shape.every_tokens, shape.phase_tokens), measure);
       by_curve[id].push_back(frontiers.size());
-      frontiers.push_back({cell_of(shape, id), shape, {}});
+      frontiers.push_back({cell_of(shape, id), shape, {}, {}});
     }
     for (const auto& [id, indices] : by_curve) fill(read_curves(store_, group_, id), indices, frontiers);
     return frontiers;
@@ -188,7 +189,9 @@ class GroupFrontiers {
       try {
         for (std::size_t i = first; i < indices.size(); i += workers) {
           Frontier& frontier = frontiers[indices[i]];
-          frontier.rows = rows_of(group_, right_, curves, frontier.shape);
+          const auto traces = traces_of(group_, right_, curves, frontier.shape);
+          frontier.rows = merge_corners(traces);
+          pick(traces, frontier);
         }
       } catch (...) {
         failures[first] = std::current_exception();
@@ -204,12 +207,26 @@ class GroupFrontiers {
     }
   }
 
+  void pick(std::span<const FrontierTrace> traces, Frontier& frontier) const {
+    for (const std::int64_t percent : request_.within_percent) {
+      FrontierPick& pick = frontier.picks.emplace_back();
+      pick.within_percent = percent;
+      pick.row = best_within(frontier.rows, frontier.cell.traces * percent / 100);
+      const auto t = pick.row ? std::optional(pick.row->t) : std::nullopt;
+      TraceStops stops;
+      for (const FrontierTrace& trace : traces) stops.emplace_back(kept_at(trace.corners, trace.tokens, t));
+      pick.saved = saved_interval(group_, stops, request_.bootstrap);
+      if (reference_) pick.saved_more = saved_more(group_, stops, *reference_, request_.bootstrap);
+    }
+  }
+
   const schemas::Store& store_;
   const TraceGroup& group_;
   const FrontierRequest& request_;
   std::vector<GuardianShape> shapes_;
   CurveChooser chooser_;
   std::vector<RightSpans> right_;
+  std::optional<TraceStops> reference_;
 };
 
 }  // namespace
@@ -225,10 +242,16 @@ GuardianShape parse_guardian_shape(std::string_view text) {
   const auto& row = schemas::find_row("stop rule", replay::stop_rule_rows(), spec.name);
   const bool has_threshold = std::any_of(spec.values.begin(), spec.values.end(),
                                          [](const auto& value) { return value.first == kThreshold; });
-  if (spec.name != kThresholdRule || has_threshold) {
+  if (spec.name != kThresholdRule) {
     throw Error(ErrorCode::kUsage,
-                fmt::format("'{}': a frontier is over every t of a {} without its t, as {}(f=250)", text,
-                            kThresholdRule, kThresholdRule));
+                fmt::format("'{}': every threshold at once is to be had of {} alone, named "
+                            "without its t, as {}(f=250)",
+                            text, kThresholdRule, kThresholdRule));
+  }
+  if (has_threshold) {
+    throw Error(ErrorCode::kUsage, fmt::format("'{}': every t is looked at, so name the {} without its t, "
+                                               "as {}(f=250)",
+                                               text, kThresholdRule, kThresholdRule));
   }
   spec.values.emplace_back(kThreshold, "0");
   const auto arguments = schemas::resolve_arguments("stop rule", spec, row.parameters);
@@ -304,6 +327,7 @@ std::optional<FrontierRow> best_within(std::span<const FrontierRow> rows, std::i
 void analyze_frontiers(const schemas::Store& store, const FrontierRequest& request,
                        const std::function<void(const Frontier&)>& take) {
   const std::vector<GuardianShape> shapes = parse_shapes(request.rules);
+  if (request.reference) static_cast<void>(replay::make_stop_rule(*request.reference));
   for (const TraceGroup& group : load_groups(store, request)) {
     GroupFrontiers frontiers(store, group, request, shapes);
     for (const Measure& measure : choose_measures(store, request, group)) {

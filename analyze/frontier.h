@@ -96,15 +96,28 @@ struct FrontierTrace {
 
 /// What to compute frontiers of.
 struct FrontierRequest : SourceRequest {
-  std::vector<std::string> rules;  ///< guardians without t, see parse_guardian_shape()
+  std::vector<std::string> rules;              ///< guardians without t, see parse_guardian_shape()
+  std::vector<std::int64_t> within_percent{};  ///< shares of the traces, for Frontier::picks
+  std::optional<std::string> reference{};      ///< a rule; the picks' savings are held against its
+  Bootstrap bootstrap{};
   int threads = 1;
+};
+
+/// The threshold that saves most where at most a share of the traces may be harmed. Chosen on the traces that
+/// it is measured on, so it flatters: it certifies nothing.
+struct FrontierPick {
+  std::int64_t within_percent = 0;
+  std::optional<FrontierRow> row;      ///< none: no threshold that stops anything harms so few
+  Interval saved;                      ///< bootstrap over problems
+  std::optional<Estimate> saved_more;  ///< share saved less the reference's, paired by problem
 };
 
 /// The savings and the accuracy of one guardian at every threshold, over the traces of a run and problem set.
 struct Frontier {
   Cell cell;  ///< what holds below the first row, where nothing stops; its rule is the guardian without t
   GuardianShape shape;
-  std::vector<FrontierRow> rows;  ///< by ascending t
+  std::vector<FrontierRow> rows;    ///< by ascending t
+  std::vector<FrontierPick> picks;  ///< one for each share that was asked for
 };
 
 /// Computes the frontiers one signal after the other and hands each to `take`, in the order: runs and problem

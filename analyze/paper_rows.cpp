@@ -33,12 +33,21 @@ bool is_full(const TraceGroup& group) {
   return row.policy_name == kFullAttention;
 }
 
+/// Whether two runs agree in what v_length_inflation asks for besides problem set and cap.
+bool same_but_for_policy(const schemas::RunRecord& a, const schemas::RunRecord& b) {
+  const auto key = [](const schemas::RunRecord& run) {
+    return std::tie(run.model, run.weights_sha256, run.sampler, run.seed, run.prompt_template, run.dtype);
+  };
+  return key(a) == key(b);
+}
+
 /// The run of full attention that `group` is held against.
 const TraceGroup* reference_of(const std::vector<GroupCells>& all, const TraceGroup& group) {
   for (const GroupCells& other : all) {
     const schemas::RunRecord& run = other.group.run;
-    const bool same_setting = run.model == group.run.model && other.group.problem_set == group.problem_set &&
-                              run.sampler == group.run.sampler && run.cap_tokens == group.run.cap_tokens;
+    const bool same_setting = same_but_for_policy(run, group.run) &&
+                              other.group.problem_set == group.problem_set &&
+                              run.cap_tokens == group.run.cap_tokens;
     if (same_setting && run.stop_rule.empty() && is_full(other.group)) return &other.group;
   }
   return nullptr;

@@ -20,8 +20,9 @@ struct PaperRow {
   bool is_full_attention = false;
   std::int64_t stopped_right = 0;  ///< of the traces right in full those stopped
   /// These traces as they are kept (B) against whole traces of full attention (A) on the same problems: of
-  /// the same model, problem set, sampler and cap, not stopped live; the first such run. None where there is
-  /// none, or it is this run itself, nothing stopped.
+  /// the same model and weights, problem set, sampler, seed, template, dtype and cap, not stopped live, as
+  /// v_length_inflation has it; the first such run. None where there is none, or it is this run itself,
+  /// nothing stopped.
   std::optional<PairedRuns> against_full;
 };
 

@@ -60,13 +60,25 @@ TraceInfo info_from(SQLite::Statement& row) {
   return info;
 }
 
+/// Nothing where the text is no `name(key=value,…)`, as a log may have it.
+std::optional<NamedSpec> spec_or_none(const std::string& text) {
+  try {
+    return parse_named_spec(text);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 /// Whether a run's policy has the name and every parameter of `asked`: `sink(budget=64)` selects a policy
-/// whose other parameters are whatever they are.
-bool policy_matches(const std::string& policy, const NamedSpec& asked) {
-  const NamedSpec resolved = parse_named_spec(policy);
-  return resolved.name == asked.name &&
-         std::all_of(asked.values.begin(), asked.values.end(), [&](const auto& value) {
-           return std::find(resolved.values.begin(), resolved.values.end(), value) != resolved.values.end();
+/// whose other parameters are whatever they are. What is no spec is selected by its very text.
+bool policy_matches(const std::string& policy, const std::string& asked) {
+  if (policy == asked) return true;
+  const auto wanted = spec_or_none(asked);
+  const auto resolved = spec_or_none(policy);
+  return wanted && resolved && resolved->name == wanted->name &&
+         std::all_of(wanted->values.begin(), wanted->values.end(), [&](const auto& value) {
+           return std::find(resolved->values.begin(), resolved->values.end(), value) !=
+                  resolved->values.end();
          });
 }
 
@@ -257,10 +269,9 @@ std::vector<TraceInfo> list_traces(const Store& store, const TraceFilter& filter
       if (condition.prefix) row.bind(++index, **condition.value);
       row.bind(++index, **condition.value);
     }
-    const auto asked_policy = filter.policy ? std::optional(parse_named_spec(*filter.policy)) : std::nullopt;
     std::vector<TraceInfo> traces;
     while (row.executeStep()) {
-      const bool selected = !asked_policy || policy_matches(row.getColumn(15).getString(), *asked_policy);
+      const bool selected = !filter.policy || policy_matches(row.getColumn(15).getString(), *filter.policy);
       if (selected) traces.push_back(info_from(row));
     }
     return traces;

@@ -11,7 +11,7 @@ build_packages=(
   python3 sqlite3
 )
 # libtorch for the tests of the recorder's part on it; without libopenblas0-pthread it is twenty times slower.
-check_packages=(clang-format clang-tidy libtorch-dev libopenblas0-pthread)
+check_packages=(clang-format clang-tidy libtorch-dev libopenblas0-pthread chromium chromium-driver python3-selenium)
 cuda_packages=(python3-venv)
 
 # install_missing yes|no PACKAGE…: with `no` nothing is installed.

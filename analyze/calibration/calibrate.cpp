@@ -262,6 +262,8 @@ Calibration calibrate(const schemas::Store& store, const CalibrationRequest& req
   }
   bench.result = learn_then_test(bench.trials, bench.families, plan);
   Calibration found;
+  found.run = bench.group.run.uid;
+  found.problem_set = bench.group.problem_set;
   found.p_value_kind = plan.p_value;
   found.level = bench.result.level;
   found.hypotheses = static_cast<std::int64_t>(bench.result.hypotheses);
@@ -288,6 +290,7 @@ Recheck recheck(const schemas::Store& store, const SourceRequest& request,
   const TraceGroup group = load_group(store, sources);
   Recheck found;
   found.only_test_part = group.problem_set == certified.problem_set;
+  found.same_run = found.only_test_part && group.run.uid == certified.run;
   ProblemSplit split{certified.split_shares, certified.split_seed};
   if (!found.only_test_part) split.shares = {0, 0, 1};
   const Trials trials = make_trials(group, split);

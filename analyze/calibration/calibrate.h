@@ -56,6 +56,8 @@ struct Calibration {
   double level = 0;  ///< at which a chain was tested
   std::int64_t hypotheses = 0;
   std::vector<std::string> chains;  ///< the rules taken on, without t
+  std::string run;                  ///< uid
+  std::string problem_set;
   std::string signal;
   std::string stream;
   std::array<std::int64_t, 3> problems{};  ///< in tune, calibrate and test
@@ -77,6 +79,7 @@ struct Recheck {
   PartReport part;
   std::string signal_version;   ///< of the curves of this store
   bool only_test_part = false;  ///< same problem set: problems tuned or calibrated on are left out
+  bool same_run = false;        ///< the very generations of the certificate, whose test part it reports
   PValue p_value_kind = PValue::kBinomial;
   double p_value = 1;
   bool holds = false;                  ///< p_value <= delta: certified on this data alone

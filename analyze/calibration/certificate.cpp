@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "analyze/calibration/problem_split.h"
+#include "analyze/calibration/risks.h"
 #include "schemas/error.h"
 #include "schemas/sha256.h"
 
@@ -52,8 +53,7 @@ std::string share_cut(const Cell& cell) {
   return fmt::format("{} of {} traces were cut by it", cell.capped, cell.finish_known);
 }
 
-/// What has to hold for the claim to hold.
-Json grounds_of(const Certificate& certificate) {
+Json premises_of(const Certificate& certificate) {
   const Cell& cell = certificate.calibrate.cell;
   const std::string cap = cell.cap_tokens ? fmt::format("generation capped at {} tokens", *cell.cap_tokens)
                                           : "a cap that is not on record";
@@ -75,6 +75,18 @@ Json grounds_of(const Certificate& certificate) {
                   1 - certificate.delta),
       "the data was not calibrated on before with other choices or another seed",
   });
+}
+
+/// What has to hold for the claim to hold, and what it does not claim.
+Json grounds_of(const Certificate& certificate) {
+  const Cell& cell = certificate.calibrate.cell;
+  Json grounds = premises_of(certificate);
+  if (costs_answers(certificate)) {
+    grounds.push_back(fmt::format(
+        "{} does not count right answers: of the calibrate traces {} are right in full and {} at the stop",
+        certificate.risk, cell.right_full, cell.right_stop));
+  }
+  return grounds;
 }
 
 std::uint64_t seed_in(const Json& json, const char* key, const std::string& where) {
@@ -111,6 +123,26 @@ std::string claim_of(const Certificate& certificate) {
   const Cell& cell = certificate.calibrate.cell;
   return fmt::format("{} at most {:g} with confidence {:g}: {} on {} of {}", certificate.risk,
                      certificate.alpha, 1 - certificate.delta, cell.rule, cell.signal, cell.stream);
+}
+
+bool costs_answers(const Certificate& certificate) {
+  const Risk& risk = find_risk(certificate.risk);
+  if (risk.is_binary) return false;  // harm and drop count them
+  const auto falls = [&](const Cell& cell) {
+    return static_cast<double>(cell.right_full - cell.right_stop) >
+           certificate.alpha * static_cast<double>(cell.traces);
+  };
+  return falls(certificate.calibrate.cell) || falls(certificate.test.part.cell);
+}
+
+std::vector<schemas::CertificateRecord> made_before(std::span<const schemas::CertificateRecord> stored,
+                                                    const std::string& run, const std::string& problem_set,
+                                                    const std::string& uid) {
+  std::vector<schemas::CertificateRecord> others;
+  for (const schemas::CertificateRecord& one : stored) {
+    if (one.run == run && one.problem_set == problem_set && one.uid != uid) others.push_back(one);
+  }
+  return others;
 }
 
 std::string to_json(const Certificate& certificate) {
@@ -170,6 +202,7 @@ CertifiedSetting parse_certificate(std::string_view text, const std::string& whe
   setting.signal_version = text_in(json, "signal_version", where);
   setting.stream = text_in(json, "stream", where);
   setting.grading = text_in(json, "grading", where);
+  setting.run = text_in(json, "run", where);
   setting.problem_set = text_in(json, "problem_set", where);
   const Json split = json.contains("split") ? json["split"] : Json();
   setting.split_seed = seed_in(split, "seed", where);

@@ -3,8 +3,10 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "analyze/calibration/multiple_testing.h"
 #include "analyze/calibration/p_values.h"
@@ -59,6 +61,17 @@ struct Certificate {
 /// says what it rests on.
 [[nodiscard]] std::string to_json(const Certificate& certificate);
 
+/// Whether a setting that keeps its risk costs right answers all the same: of risks that do not count them,
+/// the accuracy at the stop is lower than in full by more than alpha, on the calibrate or on the test
+/// problems.
+[[nodiscard]] bool costs_answers(const Certificate& certificate);
+
+/// Those of `stored` that were made of the same generations by other choices: two certificates each hold with
+/// confidence 1 - delta, but the better of the two does not.
+[[nodiscard]] std::vector<schemas::CertificateRecord> made_before(
+    std::span<const schemas::CertificateRecord> stored, const std::string& run,
+    const std::string& problem_set, const std::string& uid);
+
 /// What a check needs of a certificate. Throws Error(kInput) that names what is missing, with `where` in
 /// front.
 struct CertifiedSetting {
@@ -71,6 +84,7 @@ struct CertifiedSetting {
   std::string signal_version;
   std::string stream;
   std::string grading;
+  std::string run;
   std::string problem_set;
   std::uint64_t split_seed = 0;
   std::array<double, 3> split_shares{};

@@ -40,6 +40,27 @@ std::vector<NamedOutcome> outcomes_of(const TraceGroup& group, const TraceStops&
   return problems;
 }
 
+/// The problems of both, in the order of A.
+std::vector<PairedProblem> pair_stopped(const TraceGroup& a, const TraceStops& stops_a, const TraceGroup& b,
+                                        const TraceStops& stops_b) {
+  std::map<std::string, NamedOutcome> of_b;
+  for (NamedOutcome& problem : outcomes_of(b, stops_b)) of_b.emplace(problem.problem_id, std::move(problem));
+  std::vector<PairedProblem> pairs;
+  for (const NamedOutcome& in_a : outcomes_of(a, stops_a)) {
+    const auto in_b = of_b.find(in_a.problem_id);
+    if (in_b == of_b.end()) continue;
+    if (in_b->second.gold != in_a.gold) {
+      throw Error(
+          ErrorCode::kConflict,
+          fmt::format("problem {} of {} has the gold answer '{}' in run {} and '{}' in run {}: it is not "
+                      "the same problem",
+                      in_a.problem_id, a.problem_set, in_a.gold, a.run.uid, in_b->second.gold, b.run.uid));
+    }
+    pairs.push_back({in_a.problem_id, in_a.outcome, in_b->second.outcome});
+  }
+  return pairs;
+}
+
 using Pair = std::pair<ProblemOutcome, ProblemOutcome>;
 
 bool has_repeats(const std::vector<Pair>& pairs) {
@@ -87,33 +108,24 @@ void fill_ratio(const std::vector<Pair>& pairs, const Bootstrap& bootstrap, Pair
 
 PairedRuns pair_runs(const TraceGroup& a, const TraceStops& stops_a, const TraceGroup& b,
                      const TraceStops& stops_b, const Bootstrap& bootstrap) {
-  std::map<std::string, NamedOutcome> of_b;
-  for (NamedOutcome& problem : outcomes_of(b, stops_b)) of_b.emplace(problem.problem_id, std::move(problem));
+  const std::vector<PairedProblem> problems = pair_stopped(a, stops_a, b, stops_b);
   PairedRuns found;
   std::vector<Pair> pairs;
-  for (const NamedOutcome& in_a : outcomes_of(a, stops_a)) {
-    const auto in_b = of_b.find(in_a.problem_id);
-    if (in_b == of_b.end()) {
-      ++found.only_in_a;
-      continue;
-    }
-    if (in_b->second.gold != in_a.gold) {
-      throw Error(
-          ErrorCode::kConflict,
-          fmt::format("problem {} of {} has the gold answer '{}' in run {} and '{}' in run {}: it is not "
-                      "the same problem",
-                      in_a.problem_id, a.problem_set, in_a.gold, a.run.uid, in_b->second.gold, b.run.uid));
-    }
-    pairs.emplace_back(in_a.outcome, in_b->second.outcome);
-    if (in_a.outcome.right != in_b->second.outcome.right)
-      found.changed.push_back({in_a.problem_id, in_a.outcome, in_b->second.outcome});
+  for (const PairedProblem& problem : problems) {
+    pairs.emplace_back(problem.a, problem.b);
+    if (problem.is_changed()) found.changed.push_back(problem);
   }
   found.problems = static_cast<std::int64_t>(pairs.size());
-  found.only_in_b = static_cast<std::int64_t>(of_b.size()) - found.problems;
+  found.only_in_a = static_cast<std::int64_t>(a.problems) - found.problems;
+  found.only_in_b = static_cast<std::int64_t>(b.problems) - found.problems;
   fill_means(pairs, found);
   fill_difference(pairs, bootstrap, found);
   fill_ratio(pairs, bootstrap, found);
   return found;
+}
+
+std::vector<PairedProblem> pair_problems(const TraceGroup& a, const TraceGroup& b) {
+  return pair_stopped(a, TraceStops(a.traces.size()), b, TraceStops(b.traces.size()));
 }
 
 PairedRuns pair_runs(const TraceGroup& a, const TraceGroup& b, const Bootstrap& bootstrap) {

@@ -20,12 +20,16 @@ struct ProblemOutcome {
   std::int64_t capped = 0;
 };
 
-/// A problem that is not right equally often in A and B.
-struct ChangedProblem {
+/// A problem in A and B.
+struct PairedProblem {
   std::string problem_id;
   ProblemOutcome a;
   ProblemOutcome b;
+
+  /// It is not right equally often in A and B.
+  [[nodiscard]] bool is_changed() const { return a.right != b.right; }
 };
+using ChangedProblem = PairedProblem;
 
 /// A run B against a run A on the problems that both have. A problem with repeats counts once, by its means.
 struct PairedRuns {
@@ -44,6 +48,10 @@ struct PairedRuns {
   std::optional<Estimate> length_ratio;
   std::vector<ChangedProblem> changed;  ///< in the order of A
 };
+
+/// The problems that both groups have, by their id, in the order of A, whole traces. Throws Error(kConflict)
+/// where a problem of the same id has another gold answer.
+[[nodiscard]] std::vector<PairedProblem> pair_problems(const TraceGroup& a, const TraceGroup& b);
 
 /// Pairs the problems of two groups by their id; `stops_a`, `stops_b` say where each trace is stopped, as for
 /// count_cell(). Throws Error(kConflict) where a problem of the same id has another gold answer.

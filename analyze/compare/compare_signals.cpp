@@ -13,6 +13,7 @@
 #include "analyze/frontier.h"
 #include "replay/signals/registry.h"
 #include "replay/stream.h"
+#include "schemas/cost_store.h"
 #include "schemas/curve_store.h"
 #include "schemas/trace_store.h"
 
@@ -38,6 +39,7 @@ struct Job {
   Measure measure;
   std::vector<CurveId> ids;                               ///< of each shape
   std::map<CurveId, std::vector<schemas::Curve>> curves;  ///< of each trace
+  std::map<CurveId, std::optional<double>> point_ns;
   ComparedSignal result;
   TraceStops stops;
   Replicates auc;
@@ -82,6 +84,7 @@ class Comparer {
     found.p_value_kind = plan_.p_value;
     found.least_needed = problems_needed_without_loss(plan_.p_value, unit_alpha(plan_.risk, plan_.alpha),
                                                       plan_.delta, unit_loss(plan_.risk, 0));
+    found.step_ns = schemas::decode_step_ns(store_, group_.traces.front().info.run, group_.problem_set);
     found.test = std::move(test_.part.group);
     return found;
   }
@@ -114,6 +117,8 @@ class Comparer {
     for (const CurveId& id : job.ids) {
       const auto [entry, is_new] = job.curves.try_emplace(id);
       if (!is_new) continue;
+      job.point_ns[id] =
+          schemas::curve_point_ns(store_, group_.traces.front().info.run, group_.problem_set, id);
       for (const GradedTrace& trace : group_.traces) {
         auto curve = schemas::read_curve(store_, trace.info.key, id);
         assert(curve);
@@ -166,6 +171,8 @@ class Comparer {
     ComparedSignal& result = job.result;
     result.shape = shapes_[shape].name;
     result.version = job.ids[shape].version;
+    result.grid_tokens = job.ids[shape].grid_tokens;
+    result.point_ns = job.point_ns.at(job.ids[shape]);
     if (result.t) result.rule = shapes_[shape].with_threshold(*result.t);
     job.stops = stops_at(test_.part, family, result.t);
     PartReport counts{count_cell(test_.part.group, job.stops), 0};
@@ -254,18 +261,7 @@ class Comparer {
 
   void add_differences(Job& job, const Job& reference) const {
     ComparedSignal& result = job.result;
-    std::vector<RatioPart> parts(test_.part.group.problems);
-    for (std::size_t i = 0; i < job.stops.size(); ++i) {
-      const std::int64_t tokens = test_.part.group.traces[i].info.tokens;
-      RatioPart& part = parts[test_.problems[i]];
-      part.numerator +=
-          static_cast<double>(reference.stops[i].value_or(tokens) - job.stops[i].value_or(tokens));
-      part.denominator += static_cast<double>(tokens);
-    }
-    const auto tokens = static_cast<double>(std::max<std::int64_t>(1, result.test.tokens));
-    result.saved_difference =
-        Estimate{static_cast<double>(reference.result.test.kept - result.test.kept) / tokens,
-                 bootstrap_ratio(parts, request_.bootstrap)};
+    result.saved_difference = saved_more(test_.part.group, job.stops, reference.stops, request_.bootstrap);
     result.area_difference = Estimate{result.area.value - reference.result.area.value,
                                       difference_interval(job.area, reference.area)};
     if (!result.auc || !reference.result.auc) return;

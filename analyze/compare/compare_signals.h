@@ -60,6 +60,8 @@ struct ComparedSignal {
   std::optional<Estimate> auc_difference;
   Estimate area;  ///< under the shape's savings-accuracy curve, see SavingsCurve
   std::optional<Estimate> area_difference;
+  std::int64_t grid_tokens = 0;    ///< of the curve used
+  std::optional<double> point_ns;  ///< CPU time of a check every grid_tokens, as replaying measured it
 };
 
 /// The signals of one run and problem set.
@@ -70,6 +72,7 @@ struct SignalComparison {
   std::int64_t least_needed = 0;         ///< calibrate problems without which one chain certifies nothing
   std::optional<std::size_t> reference;  ///< among the signals
   std::vector<ComparedSignal> signals;   ///< in the order of choose_measures()
+  std::optional<double> step_ns;         ///< a decode step of the recording; none where it is not on record
 };
 
 /// Calibrates every signal and stream by learn_then_test() on the same split at the same alpha and delta, so

@@ -289,6 +289,47 @@ TEST_F(MadeUpRun, ACheckOfTheSameProblemsTakesTheTestPartAlone) {
   EXPECT_FALSE(all.needed);
 }
 
+TEST_F(MadeUpRun, ACheckOnItsOwnGenerationsSaysSo) {
+  CertifiedSetting setting =
+      parse_certificate(to_json(*calibrate(written_.store(), request_).certificate), "c.json");
+  EXPECT_EQ(setting.run, written_.traces().front().run_uid);
+  EXPECT_TRUE(recheck(written_.store(), {}, setting).same_run);
+  setting.run = "0123456789abcdef";
+  EXPECT_FALSE(recheck(written_.store(), {}, setting).same_run);
+}
+
+TEST_F(MadeUpRun, AnotherCertificateOfTheSameGenerationsIsFound) {
+  const auto first = certificate_record(*calibrate(written_.store(), request_).certificate);
+  request_.split.seed = 1;
+  const auto second = certificate_record(*calibrate(written_.store(), request_).certificate);
+  ASSERT_NE(first.uid, second.uid);
+  const std::vector<schemas::CertificateRecord> stored = {first, second};
+  const auto before = made_before(stored, second.run, second.problem_set, second.uid);
+  ASSERT_EQ(before.size(), 1U);
+  EXPECT_EQ(before[0].uid, first.uid);
+  EXPECT_EQ(made_before(stored, first.run, first.problem_set, "").size(), 2U)
+      << "a run that certifies nothing";
+  EXPECT_TRUE(made_before(stored, first.run, "another", "").empty());
+  EXPECT_TRUE(made_before(stored, "another", first.problem_set, "").empty());
+}
+
+TEST_F(MadeUpRun, ARiskThatDoesNotCountAnswersSaysWhatItCosts) {
+  Certificate certificate = *calibrate(written_.store(), request_).certificate;
+  EXPECT_FALSE(costs_answers(certificate));
+  certificate.risk = "wasted";
+  certificate.alpha = 0.02;
+  Cell& cell = certificate.calibrate.cell;
+  cell.traces = 100;
+  cell.right_full = 50;
+  cell.right_stop = 48;
+  EXPECT_FALSE(costs_answers(certificate)) << "a drop of alpha, not above it";
+  cell.right_stop = 47;
+  EXPECT_TRUE(costs_answers(certificate));
+  EXPECT_NE(to_json(certificate).find("wasted does not count right answers"), std::string::npos);
+  certificate.risk = "drop";
+  EXPECT_FALSE(costs_answers(certificate)) << "it counts them";
+}
+
 TEST_F(MadeUpRun, TooFewProblemsAreSaidToBeTooFew) {
   request_.alpha = 0.01;  // 299 without any harm, for one chain
   const Calibration found = calibrate(written_.store(), request_);

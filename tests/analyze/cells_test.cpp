@@ -169,7 +169,8 @@ TEST_F(HandWorked, BaselinesStandBeside) {
   std::vector<std::string> rules;
   for (const auto& cell : cells) rules.push_back(cell.rule);
   // Four times 15 and 9 are the 69 tokens that the guardian keeps.
-  EXPECT_EQ(rules, (std::vector<std::string>{"never", kGuardian, "cap(tokens=15)", "oracle"}));
+  EXPECT_EQ(rules,
+            (std::vector<std::string>{"never", kGuardian, "cap(tokens=15)", kRepetitionBaseline, "oracle"}));
 
   const Cell& never = cell_of(cells, "never");
   EXPECT_EQ(never.signal, "-");
@@ -200,10 +201,10 @@ TEST_F(HandWorked, TheCapBesideKeepsAsMuchOrTheNextLess) {
   auto cells = analyze_cells(written_.store(), request_for({"guardian(f=10,t=1000)"}));
   EXPECT_EQ(cells[1].kept, 49);
   EXPECT_EQ(cells[2].rule, "cap(tokens=10)");
-  // Never low: all 109 are kept, and the longest trace is the cap.
+  // Never low: all 109 are kept.
   cells = analyze_cells(written_.store(), request_for({"guardian(f=10,t=-1000)"}));
   EXPECT_EQ(cells[1].kept, 109);
-  EXPECT_EQ(cells[2].rule, "cap(tokens=40)");
+  EXPECT_EQ(cells[2].rule, kRepetitionBaseline) << "that is `never`: no cap beside it";
   // 20 + 9 + 20 + 20 + 30 = 99 lies between cap(tokens=30) with 99 and the one before.
   cells = analyze_cells(written_.store(), request_for({"guardian(f=10,t=20,warmup=25)"}));
   EXPECT_EQ(cells[1].kept, 99);
@@ -223,7 +224,56 @@ TEST_F(HandWorked, NoRuleComesTwice) {
                                                    "guardian(t=20,f=10,patience=1)"}));
   std::vector<std::string> rules;
   for (const auto& cell : cells) rules.push_back(cell.rule);
-  EXPECT_EQ(rules, (std::vector<std::string>{"never", "cap(tokens=15)", kGuardian, "oracle"}));
+  EXPECT_EQ(rules,
+            (std::vector<std::string>{"never", "cap(tokens=15)", kGuardian, kRepetitionBaseline, "oracle"}));
+}
+
+TEST_F(HandWorked, RulesWithoutASignalHaveTheirCapBesideThem) {
+  const auto run = written_.add_run("full", 40);
+  std::string cycle;
+  for (int i = 0; i < 6; ++i) cycle += "sixteen letters.";
+  written_.add_trace(run, {.problem = "e", .gold = "1", .text = cycle});
+  grade(written_);
+  const auto cells = analyze_cells(
+      written_.store(), request_for({"repetition(max_pattern_size=1,min_count=5)", "cap(tokens=7)"}));
+  std::vector<std::pair<std::string, std::int64_t>> kept;
+  for (const auto& cell : cells) kept.emplace_back(cell.rule, cell.kept);
+  EXPECT_EQ(kept, (std::vector<std::pair<std::string, std::int64_t>>{
+                      {"never", 109 + 96},
+                      {"repetition(max_pattern_size=1,min_count=5)", 14 + 9 + 20 + 5 + 5 + 96},
+                      {"cap(tokens=40)", 20 + 9 + 20 + 20 + 40 + 40},
+                      {"cap(tokens=7)", 6 * 7},
+                      {kRepetitionBaseline, 109 + 64},
+                      {"cap(tokens=64)", 109 + 64},
+                      {"oracle", 48 + 1}}));
+}
+
+TEST_F(HandWorked, SavingsAreHeldAgainstAReference) {
+  grade(written_);
+  add_curves();
+  auto request = request_for({kGuardian, "cap(tokens=10)"});
+  request.reference = "guardian(f=10, t=20, patience=1)";
+  const auto cells = analyze_cells(written_.store(), request);
+  const Estimate& itself = *cell_of(cells, kGuardian).saved_more;
+  EXPECT_EQ(itself.value, 0);
+  EXPECT_EQ(itself.interval.low, 0);
+  EXPECT_EQ(itself.interval.high, 0);
+  // d alone differs: 30 tokens kept, and 10 by the cap. Problems are drawn, not traces, so of its 40 tokens.
+  const Estimate& cap = *cell_of(cells, "cap(tokens=10)").saved_more;
+  EXPECT_DOUBLE_EQ(cap.value, 20.0 / 109);
+  EXPECT_EQ(cap.interval.low, 0) << "a resample may be without d";
+  EXPECT_GT(cap.interval.high, 20.0 / 109);
+  EXPECT_LE(cap.interval.high, 0.5);
+  EXPECT_DOUBLE_EQ(cell_of(cells, "never").saved_more->value, -40.0 / 109);
+  std::map<std::string, std::string> values;
+  for (const auto& column : cell_columns()) values[column.name] = column.value(cell_of(cells, "never"));
+  EXPECT_EQ(values["saved_more"], "-0.366972");
+  EXPECT_FALSE(analyze_cells(written_.store(), request_for({kGuardian})).front().saved_more);
+  request.reference = "gardian";
+  (void)error_of(request, ErrorCode::kUsage);
+  request.reference = "guardian(f=3,t=1)";  // there are curves every 1, 2, 5 and 10 tokens
+  EXPECT_DOUBLE_EQ(cell_of(analyze_cells(written_.store(), request), "never").saved_more->value, 0)
+      << "on the finest, which never stops";
 }
 
 TEST_F(HandWorked, WithoutBaselinesOnlyWhatIsAskedFor) {
@@ -248,14 +298,14 @@ TEST_F(HandWorked, EachRunIsItsOwnGroup) {
   written_.add_trace(second, {.problem = "a", .gold = "1", .text = "\\boxed{1}"});
   grade(written_);
   const auto cells = analyze_cells(written_.store(), request_for({}));
-  ASSERT_EQ(cells.size(), 4U);
+  ASSERT_EQ(cells.size(), 6U);
   EXPECT_EQ(cells[0].policy, "full");
   EXPECT_EQ(cells[0].cap_tokens, 40);
-  EXPECT_EQ(cells[2].policy, "sink(budget=64)");
-  EXPECT_EQ(cells[2].rule, "never");
-  EXPECT_EQ(cells[2].traces, 1);
-  EXPECT_FALSE(cells[2].cap_tokens);
-  EXPECT_NE(cells[0].run, cells[2].run);
+  EXPECT_EQ(cells[3].policy, "sink(budget=64)");
+  EXPECT_EQ(cells[3].rule, "never");
+  EXPECT_EQ(cells[3].traces, 1);
+  EXPECT_FALSE(cells[3].cap_tokens);
+  EXPECT_NE(cells[0].run, cells[3].run);
 }
 
 TEST_F(HandWorked, WhatIsMissingIsSaidWithTheCommandThatMakesIt) {

@@ -146,6 +146,19 @@ TEST(GuardianShape, IsAGuardianWithoutItsThreshold) {
   }
 }
 
+TEST(GuardianShape, SaysWhatIsWrongWithARule) {
+  const auto message_of = [](const char* rule) -> std::string {
+    try {
+      (void)parse_guardian_shape(rule);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(message_of("slope").find("of guardian alone"), std::string::npos);
+  EXPECT_NE(message_of("guardian(f=50,t=3)").find("every t is looked at"), std::string::npos);
+}
+
 TEST(BestWithin, IsTheLastRowThatHarmsNoMore) {
   const std::vector<FrontierRow> rows = {
       {.t = 1, .harm = 0}, {.t = 2, .harm = 2}, {.t = 3, .harm = 1}, {.t = 4, .harm = 5}};
@@ -173,9 +186,8 @@ TEST(RightSpans, CountTokens) {
   EXPECT_TRUE(right.at(100));
 }
 
-TEST(AnalyzeFrontiers, AgreeWithTheCellsAtEveryThreshold) {
-  const tests::TemporaryDirectory folder;
-  tests::WrittenStore written(folder / "store.db");
+/// Twelve traces with answers here and there, and curves of two signals.
+void write_traces(tests::WrittenStore& written) {
   const auto run = written.add_run("full", 40);
   std::mt19937_64 random(3);
   for (int i = 0; i < 12; ++i) {
@@ -194,6 +206,50 @@ TEST(AnalyzeFrontiers, AgreeWithTheCellsAtEveryThreshold) {
     }
   }
   (void)grade_store(written.store(), Extraction::parse(kDefaultExtractors), {});
+}
+
+TEST(AnalyzeFrontiers, PickWhatSavesMostWithinAShareOfHarm) {
+  const tests::TemporaryDirectory folder;
+  tests::WrittenStore written(folder / "store.db");
+  write_traces(written);
+  FrontierRequest request;
+  request.grading = grading_name(Extraction::parse(kDefaultExtractors));
+  request.rules = {"guardian(f=5)"};
+  request.within_percent = {0, 10, 100};
+  request.reference = "guardian(f=10,t=5)";
+  int seen = 0;
+  analyze_frontiers(written.store(), request, [&](const Frontier& frontier) {
+    ASSERT_EQ(frontier.picks.size(), 3U);
+    EXPECT_EQ(frontier.picks[2].row->t, frontier.rows.back().t);
+    for (const FrontierPick& pick : frontier.picks) {
+      CellRequest cells;
+      cells.grading = request.grading;
+      cells.signals = {frontier.cell.signal};
+      cells.rules = {pick.row ? frontier.shape.with_threshold(pick.row->t) : "never"};
+      cells.baselines = false;
+      cells.reference = request.reference;
+      const Cell cell = analyze_cells(written.store(), cells).at(0);
+      EXPECT_LE(cell.harm, cell.traces * pick.within_percent / 100);
+      EXPECT_EQ(pick.row ? pick.row->kept : frontier.cell.kept, cell.kept);
+      EXPECT_EQ(pick.saved.low, cell.saved_interval.low);
+      EXPECT_EQ(pick.saved.high, cell.saved_interval.high);
+      ASSERT_TRUE(pick.saved_more);
+      EXPECT_EQ(pick.saved_more->value, cell.saved_more->value);
+      EXPECT_EQ(pick.saved_more->interval.low, cell.saved_more->interval.low);
+      for (const FrontierRow& row : frontier.rows) {
+        const bool allowed = row.harm <= cell.traces * pick.within_percent / 100;
+        EXPECT_FALSE(allowed && row.kept < cell.kept) << "t=" << row.t << " saves more";
+      }
+      ++seen;
+    }
+  });
+  EXPECT_EQ(seen, 6);
+}
+
+TEST(AnalyzeFrontiers, AgreeWithTheCellsAtEveryThreshold) {
+  const tests::TemporaryDirectory folder;
+  tests::WrittenStore written(folder / "store.db");
+  write_traces(written);
   FrontierRequest request;
   request.grading = grading_name(Extraction::parse(kDefaultExtractors));
   request.rules = {"guardian(f=5)", "guardian(f=10)", "guardian(f=5,patience=2)", "guardian(f=5)"};

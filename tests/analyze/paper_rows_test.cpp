@@ -57,6 +57,31 @@ class ThreePolicies : public testing::Test {
   CellRequest request_;
 };
 
+TEST_F(ThreePolicies, AreNotHeldAgainstFullAttentionOfAnotherDtype) {
+  const auto half = written_.add_run("sink(budget=64)", 60, "bf16");
+  add(half, "p", "\\boxed{1}", schemas::Finish::kStop);
+  (void)grade_store(written_.store(), Extraction::parse(kDefaultExtractors), {});
+  request_.rules = {};
+  const auto half_row = [&] {
+    const auto rows = paper_rows(written_.store(), request_);
+    return *std::find_if(rows.begin(), rows.end(), [&](const PaperRow& row) {
+      return row.cell.run == written_.traces().back().run_uid;
+    });
+  };
+  EXPECT_FALSE(half_row().against_full);
+  const auto full = written_.add_run("full", 60, "bf16");
+  add(full, "p", "\\boxed{1}" + std::string(9, '.'), schemas::Finish::kStop);
+  (void)grade_store(written_.store(), Extraction::parse(kDefaultExtractors), {});
+  const auto rows = paper_rows(written_.store(), request_);
+  int held = 0;
+  for (const PaperRow& row : rows) {
+    if (!row.against_full || row.cell.traces != 1) continue;
+    EXPECT_EQ(row.against_full->length_ratio->value, 0.5);
+    ++held;
+  }
+  EXPECT_EQ(held, 1);
+}
+
 TEST_F(ThreePolicies, AreHeldAgainstFullAttentionOfTheSameCap) {
   const auto rows = paper_rows(written_.store(), request_);
   std::vector<std::string> order;

@@ -34,9 +34,11 @@ class WrittenStore {
 
   schemas::Store& store() { return store_; }
 
-  schemas::RunKey add_run(const std::string& policy, std::optional<std::int64_t> cap_tokens = {}) {
+  schemas::RunKey add_run(const std::string& policy, std::optional<std::int64_t> cap_tokens = {},
+                          const std::string& dtype = "") {
     schemas::RunRecord run;
-    run.configuration = "{\"policy\": \"" + policy + "\"}";
+    run.configuration = "{\"policy\": \"" + policy + "\", \"dtype\": \"" + dtype + "\"}";
+    run.dtype = dtype;
     run.uid = schemas::run_uid(run.configuration);
     run.model = "hand";
     run.policy = policy;

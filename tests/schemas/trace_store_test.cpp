@@ -11,6 +11,7 @@
 
 #include "schemas/answer_store.h"
 #include "schemas/cell_store.h"
+#include "schemas/cost_store.h"
 #include "schemas/curve_store.h"
 #include "schemas/error.h"
 #include "tests/support/store_fixture.h"
@@ -227,6 +228,62 @@ TEST_F(TraceStoreTest, CellsAreReplacedAndTheirViewGivesTheShareSaved) {
   SQLite::Statement view(store_.database(), "SELECT saved FROM v_cell");
   view.executeStep();
   EXPECT_DOUBLE_EQ(view.getColumn(0).getDouble(), 0.75);
+}
+
+TEST_F(TraceStoreTest, APolicyThatIsNoSpecIsSelectedByItsTextAndInNobodysWay) {
+  const auto write = [&](const std::string& policy) {
+    auto run = tests::minimal_run("{\"policy\":\"" + policy + "\"}", run_.tokenizer);
+    run.policy = policy;
+    TraceWriter writer(store_, tests::minimal_trace(run, put_run(store_, run), problem_, problem_key_));
+    writer.append({counting(3), {}, {}, {}});
+    writer.finish(Finish::kStop, 0, 0);
+  };
+  write("as the paper has it (64, see p. 3");
+  write("sink(budget=64,sinks=4)");
+  const auto selected = [&](const std::string& policy) {
+    TraceFilter filter;
+    filter.policy = policy;
+    return list_traces(store_, filter).size();
+  };
+  EXPECT_EQ(selected("sink"), 1U);
+  EXPECT_EQ(selected("sink(sinks=4)"), 1U);
+  EXPECT_EQ(selected("sink(budget=64,sinks=4)"), 1U);
+  EXPECT_EQ(selected("as the paper has it (64, see p. 3"), 1U);
+  EXPECT_EQ(selected("as the paper"), 0U);
+}
+
+TEST_F(TraceStoreTest, AnswersCanBeReadWithTheirTraces) {
+  TraceWriter writer(store_, trace());
+  writer.append({counting(10), {}, {}, {}});
+  writer.finish(Finish::kStop, 0, 0);
+  const TraceInfo info = only_trace();
+  put_answers(store_, info.key, "boxed/1", {{0, "", "none"}, {4, "7", "wrong"}, {9, "8", "right"}});
+  put_answers(store_, info.key, "number/1", {{0, "", "none"}});
+  SQLite::Statement view(
+      store_.database(),
+      "SELECT trace_uid, problem_id, token, answer, verdict, final, extractor FROM v_answer "
+      "ORDER BY extractor, token");
+  std::string rows;
+  while (view.executeStep()) {
+    EXPECT_EQ(view.getColumn(0).getString(), info.uid);
+    EXPECT_EQ(view.getColumn(1).getString(), info.problem_id);
+    for (int column = 2; column < 7; ++column) rows += view.getColumn(column).getString() + "|";
+  }
+  EXPECT_EQ(rows, "0||none|0|boxed/1|4|7|wrong|0|boxed/1|9|8|right|1|boxed/1|0||none|1|number/1|");
+}
+
+TEST_F(TraceStoreTest, CostsAreMeansOverWhatIsOnRecord) {
+  const CurveId id{"lz4", "1", "text", 4};
+  EXPECT_FALSE(decode_step_ns(store_, run_key_, problem_.set));
+  EXPECT_FALSE(curve_point_ns(store_, run_key_, problem_.set, id));
+  TraceWriter writer(store_, trace());
+  writer.append({counting(10), {}, {}, {}});
+  writer.finish(Finish::kStop, 5, 30);
+  put_curve(store_, only_trace().key, id, {4, {0, 1, 2}}, 14);
+  EXPECT_EQ(decode_step_ns(store_, run_key_, problem_.set), 3);
+  EXPECT_EQ(curve_point_ns(store_, run_key_, problem_.set, id), 7);
+  EXPECT_FALSE(curve_point_ns(store_, run_key_, problem_.set, {"lz4", "2", "text", 4}));
+  EXPECT_FALSE(decode_step_ns(store_, run_key_, "another"));
 }
 
 TEST_F(TraceStoreTest, LengthInflationPairsEachRunWithFullAttention) {

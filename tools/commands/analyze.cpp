@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <ostream>
@@ -11,12 +13,15 @@
 #include "analyze/intervals.h"
 #include "schemas/cell_store.h"
 #include "schemas/error.h"
+#include "schemas/named_spec.h"
 #include "schemas/registry.h"
+#include "schemas/run_store.h"
 #include "schemas/trace_store.h"
 #include "tools/command_line.h"
 #include "tools/commands/analyze_tables.h"
 #include "tools/commands/brief_policy.h"
 #include "tools/commands/command.h"
+#include "tools/commands/run_labels.h"
 #include "tools/commands/shares.h"
 #include "tools/commands/source_options.h"
 #include "tools/output.h"
@@ -52,27 +57,31 @@ Table full_table(const std::vector<Cell>& cells) {
 }
 
 /// What one reads of a cell; the run and its problems stand in the heading.
-const std::vector<std::string>& reading_columns() {
-  static const std::vector<std::string> names{"signal",  "stream",     "rule",       "kept", "saved", "95 %",
-                                              "stopped", "right_full", "right_stop", "harm", "gain"};
+std::vector<std::string> reading_columns(bool against_reference) {
+  std::vector<std::string> names{"signal", "stream", "rule", "kept", "saved", "95 %"};
+  if (against_reference) names.insert(names.end(), {"more", "95 %"});
+  names.insert(names.end(), {"stopped", "right_full", "right_stop", "harm", "gain"});
   return names;
+}
+
+/// What is saved more than by the reference, and its interval; nothing where there is none.
+std::vector<Value> reading_of(const std::optional<analyze::Estimate>& more) {
+  if (!more) return {};
+  return {fmt::format("{:+.1f} %", 100 * more->value), percent(more->interval)};
 }
 
 std::vector<Value> reading_row(const Cell& cell) {
   const bool stops = cell.kept < cell.tokens;
-  return {cell.signal,
-          cell.stream,
-          cell.rule,
-          cell.kept,
-          percent(cell.tokens == 0 ? 0 : 1 - share(cell.kept, cell.tokens)),
-          stops ? Value(fmt::format("{:.1f} to {:.1f}", 100 * cell.saved_interval.low,
-                                    100 * cell.saved_interval.high))
-                : Value(),
-          cell.stopped,
-          cell.right_full,
-          cell.right_stop,
-          cell.harm,
-          cell.gain};
+  std::vector<Value> row{cell.signal,
+                         cell.stream,
+                         cell.rule,
+                         cell.kept,
+                         percent(cell.tokens == 0 ? 0 : 1 - share(cell.kept, cell.tokens)),
+                         stops ? Value(percent(cell.saved_interval)) : Value()};
+  for (Value& value : reading_of(cell.saved_more)) row.push_back(std::move(value));
+  for (const std::int64_t count : {cell.stopped, cell.right_full, cell.right_stop, cell.harm, cell.gain})
+    row.emplace_back(count);
+  return row;
 }
 
 std::string cut_by_cap(const Cell& cell) {
@@ -85,67 +94,107 @@ bool same_group(const Cell& a, const Cell& b) {
   return a.run == b.run && a.problem_set == b.problem_set;
 }
 
+/// What is said of runs and problem sets beside their cells.
+struct Remarks {
+  /// (run, problem set) → its traces that have no gold answer, and so count as not right.
+  std::map<std::pair<std::string, std::string>, std::int64_t> ungradable;
+  std::map<std::string, std::string> labels;  ///< of runs that look alike, see run_labels()
+};
+
+Remarks remarks_on(const schemas::Store& store, const schemas::TraceFilter& filter) {
+  Remarks remarks;
+  for (const schemas::TraceInfo& trace : schemas::list_traces(store, filter)) {
+    if (trace.gold.empty()) ++remarks.ungradable[{trace.run_uid, trace.problem_set}];
+  }
+  remarks.labels = run_labels(schemas::list_runs(store));
+  return remarks;
+}
+
+std::string label_of(const Remarks& remarks, const std::string& run) {
+  const auto found = remarks.labels.find(run);
+  return found == remarks.labels.end() ? "" : found->second;
+}
+
 /// A line a run and problem set: what the generations were before any rule.
-Table overview(const std::vector<Cell>& cells) {
-  Table table({"run", "model", "policy", "problem_set", "traces", "right", "accuracy", "95 %", "tokens",
-               "mean", "capped", "stop_rule"});
+Table overview(const std::vector<Cell>& cells, const Remarks& remarks) {
+  const bool labelled = std::any_of(cells.begin(), cells.end(),
+                                    [&](const Cell& cell) { return !label_of(remarks, cell.run).empty(); });
+  std::vector<std::string> names{"run",      "model", "policy", "problem_set", "traces", "right",
+                                 "accuracy", "95 %",  "tokens", "mean",        "capped", "stop_rule"};
+  if (labelled) names.emplace_back("apart by");
+  Table table(names);
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const Cell& cell = cells[i];
     if (i > 0 && same_group(cells[i - 1], cell)) continue;
     const auto interval = analyze::clopper_pearson(cell.right_full, cell.traces);
-    table.add_row({cell.run, cell.model, brief_policy(cell.policy), cell.problem_set, cell.traces,
-                   cell.right_full, percent(share(cell.right_full, cell.traces)),
-                   fmt::format("{:.1f} to {:.1f}", 100 * interval.low, 100 * interval.high), cell.tokens,
-                   Fixed{share(cell.tokens, cell.traces), 0},
-                   cell.finish_known > 0 ? Value(cell.capped) : Value(), cell.stop_rule});
+    std::vector<Value> row{cell.run,
+                           cell.model,
+                           brief_policy(cell.policy),
+                           cell.problem_set,
+                           cell.traces,
+                           cell.right_full,
+                           percent(share(cell.right_full, cell.traces)),
+                           percent(interval),
+                           cell.tokens,
+                           Fixed{share(cell.tokens, cell.traces), 0},
+                           cell.finish_known > 0 ? Value(cell.capped) : Value(),
+                           cell.stop_rule};
+    if (labelled) row.emplace_back(label_of(remarks, cell.run));
+    table.add_row(std::move(row));
   }
   return table;
 }
 
-/// (run, problem set) → its traces that have no gold answer, and so count as not right.
-using Ungradable = std::map<std::pair<std::string, std::string>, std::int64_t>;
-
-Ungradable ungradable_traces(const schemas::Store& store, const schemas::TraceFilter& filter) {
-  Ungradable counts;
-  for (const schemas::TraceInfo& trace : schemas::list_traces(store, filter)) {
-    if (trace.gold.empty()) ++counts[{trace.run_uid, trace.problem_set}];
-  }
-  return counts;
-}
-
-std::string heading(const Cell& cell, const Ungradable& ungradable, const std::string& comment) {
-  const auto found = ungradable.find({cell.run, cell.problem_set});
+std::string heading(const Cell& cell, const Remarks& remarks, const std::string& comment) {
+  const auto found = remarks.ungradable.find({cell.run, cell.problem_set});
   const std::string missing =
-      found == ungradable.end()
+      found == remarks.ungradable.end()
           ? ""
           : fmt::format("{}{} of {} traces have no gold answer and count as not right\n", comment,
                         found->second, cell.traces);
   const std::string live = cell.stop_rule.empty() ? "" : ", stopped live by " + cell.stop_rule;
+  const std::string label = label_of(remarks, cell.run);
   return fmt::format(
-             "{0}run {1}: model {2}, policy {3}, sampler {4}{5}\n{0}{6}: {7} traces of {8} problems, {9} "
-             "tokens; {10}\n",
-             comment, cell.run, cell.model, cell.policy, cell.sampler, live, cell.problem_set, cell.traces,
-             cell.problems, cell.tokens, cut_by_cap(cell)) +
+             "{0}run {1}: model {2}, policy {3}, sampler {4}{5}{6}\n{0}{7}: {8} traces of {9} problems, {10} "
+             "tokens; {11}\n",
+             comment, cell.run, cell.model, brief_policy(cell.policy), cell.sampler,
+             label.empty() ? "" : ", " + label, live, cell.problem_set, cell.traces, cell.problems,
+             cell.tokens, cut_by_cap(cell)) +
          missing;
 }
 
 /// Where there are several runs, what they are; then a table for each, under a line that names it, the cap
 /// and the share cut by it.
-std::string reading_text(const std::vector<Cell>& cells, const Ungradable& ungradable, TableFormat format) {
+std::string reading_text(const std::vector<Cell>& cells, const Remarks& remarks, TableFormat format) {
   const std::string comment = comment_mark(format);
   const std::string gap = gap_before_table(format);
   std::string text;
-  if (!same_group(cells.front(), cells.back())) text = overview(cells).render(format) + "\n";
+  if (!same_group(cells.front(), cells.back())) text = overview(cells, remarks).render(format) + "\n";
   for (std::size_t first = 0; first < cells.size();) {
-    Table table(reading_columns());
+    Table table(reading_columns(cells[first].saved_more.has_value()));
     std::size_t next = first;
     for (; next < cells.size() && same_group(cells[next], cells[first]); ++next)
       table.add_row(reading_row(cells[next]));
-    text += heading(cells[first], ungradable, comment) + gap + table.render(format);
+    text += heading(cells[first], remarks, comment) + gap + table.render(format);
     first = next;
     if (first < cells.size()) text += '\n';
   }
   return text;
+}
+
+/// A rule that names a signal, as `lil record --stop` takes it, is told where signals are named here.
+std::vector<std::string> rules_from(const CommandLine& line) {
+  std::vector<std::string> rules = line.specs("rule");
+  for (const std::string& rule : rules) {
+    for (const auto& [key, value] : schemas::parse_named_spec(rule).values) {
+      if (key != "signal") continue;
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("--rule: '{}' names a signal; here each rule goes with every "
+                              "signal of --signal, as --signal {}",
+                              rule, value));
+    }
+  }
+  return rules;
 }
 
 template <class Request>
@@ -154,30 +203,80 @@ Request request_from(const CommandLine& line, std::vector<std::string>& left_out
   read_source_options(line, request, left_out);
   request.signals = line.specs("signal");
   request.streams = line.specs("stream");
-  request.rules = line.specs("rule");
+  request.rules = rules_from(line);
+  if (line.given("reference")) request.reference = line.text("reference");
+  request.bootstrap.seed = static_cast<std::uint64_t>(line.count("seed"));
   return request;
 }
 
 /// The columns of a frontier: those promised of a cell, with `f,patience,t` after `rule`.
-Table frontier_table(const Frontier& frontier) {
-  Table table({"run", "problem_set", "signal", "stream", "rule", "f", "patience", "t", "traces", "capped",
-               "tokens", "kept", "saved", "stopped", "right_full", "right_stop", "harm", "gain"});
+std::vector<std::string> frontier_columns() {
+  return {"run",      "problem_set", "signal",     "stream",     "rule",   "f",
+          "patience", "t",           "traces",     "capped",     "tokens", "kept",
+          "saved",    "stopped",     "right_full", "right_stop", "harm",   "gain"};
+}
+
+/// One threshold, or that at which nothing stops.
+std::vector<Value> frontier_row(const Frontier& frontier, const std::optional<FrontierRow>& at) {
   const Cell& cell = frontier.cell;
-  for (const FrontierRow& row : frontier.rows) {
-    const double saved = 1 - share(row.kept, cell.tokens);
-    table.add_row({cell.run, cell.problem_set, cell.signal, cell.stream, cell.rule,
-                   frontier.shape.every_tokens, frontier.shape.patience, row.t, cell.traces, cell.capped,
-                   cell.tokens, row.kept, Fixed{saved, kShareDecimals}, row.stopped, cell.right_full,
-                   row.right_stop, row.harm, row.gain});
+  const FrontierRow row = at.value_or(FrontierRow{.kept = cell.kept, .right_stop = cell.right_stop});
+  const double saved = cell.tokens == 0 ? 0 : 1 - share(row.kept, cell.tokens);
+  return {cell.run,
+          cell.problem_set,
+          cell.signal,
+          cell.stream,
+          cell.rule,
+          frontier.shape.every_tokens,
+          frontier.shape.patience,
+          at ? Value(row.t) : Value(),
+          cell.traces,
+          cell.capped,
+          cell.tokens,
+          row.kept,
+          Fixed{saved, kShareDecimals},
+          row.stopped,
+          cell.right_full,
+          row.right_stop,
+          row.harm,
+          row.gain};
+}
+
+/// Every threshold, or those picked with their intervals.
+Table frontier_table(const Frontier& frontier) {
+  std::vector<std::string> names = frontier_columns();
+  if (!frontier.picks.empty())
+    names.insert(names.end(),
+                 {"within", "saved_low", "saved_high", "saved_more", "saved_more_low", "saved_more_high"});
+  Table table(names);
+  const auto fixed = [](double value) { return Fixed{value, kShareDecimals}; };
+  for (const analyze::FrontierPick& pick : frontier.picks) {
+    std::vector<Value> row = frontier_row(frontier, pick.row);
+    row.insert(row.end(),
+               {fixed(share(pick.within_percent, 100)), fixed(pick.saved.low), fixed(pick.saved.high)});
+    const auto& more = pick.saved_more;
+    row.push_back(more ? Value(fixed(more->value)) : Value());
+    row.push_back(more ? Value(fixed(more->interval.low)) : Value());
+    row.push_back(more ? Value(fixed(more->interval.high)) : Value());
+    table.add_row(std::move(row));
   }
+  if (!frontier.picks.empty()) return table;
+  for (const FrontierRow& row : frontier.rows) table.add_row(frontier_row(frontier, row));
   return table;
 }
+
+/// Shares of the traces harmed, per cent, that a frontier is read at.
+constexpr std::array<std::int64_t, 5> kWithinPercent{0, 1, 2, 5, 10};
 
 /// Writes frontiers as they come: all of them at once may be millions of rows.
 class FrontierWriter {
  public:
-  FrontierWriter(Output& output, TableFormat format, Ungradable ungradable)
-      : output_(output), format_(format), ungradable_(std::move(ungradable)) {}
+  /// With intervals the frontiers come with what is picked of them.
+  FrontierWriter(Output& output, TableFormat format, Remarks remarks, bool intervals, bool reference)
+      : output_(output),
+        format_(format),
+        remarks_(std::move(remarks)),
+        intervals_(intervals),
+        against_reference_(reference) {}
 
   void take(const Frontier& frontier) {
     if (format_ == TableFormat::kCsv) return take_csv(frontier);
@@ -199,8 +298,9 @@ class FrontierWriter {
   }
 
   void take_json(const Frontier& frontier) {
-    if (frontier.rows.empty()) return;
-    const std::string text = frontier_table(frontier).render(format_);  // "[\n" rows "\n]\n"
+    const Table table = frontier_table(frontier);
+    if (table.empty()) return;
+    const std::string text = table.render(format_);  // "[\n" rows "\n]\n"
     output_.stream() << (any_rows_ ? ",\n" : "[\n") << text.substr(2, text.size() - 5);
     any_rows_ = true;
   }
@@ -211,26 +311,57 @@ class FrontierWriter {
     if (reading_ && !same_group(first_, cell)) write_reading();
     if (!reading_) {
       first_ = cell;
-      reading_.emplace(std::vector<std::string>{"signal", "stream", "rule", "within", "t", "kept", "saved",
-                                                "stopped", "right_full", "right_stop", "harm", "gain"});
+      reading_.emplace(picked_columns());
+    }
+    if (intervals_) {
+      for (const analyze::FrontierPick& pick : frontier.picks) add_picked(frontier, pick);
+      return;
     }
     std::optional<std::int64_t> last_t;
-    for (const int percent_harmed : {0, 1, 2, 5, 10}) {
+    for (const std::int64_t percent_harmed : kWithinPercent) {
       const auto row = analyze::best_within(frontier.rows, cell.traces * percent_harmed / 100);
       if (!row || last_t == row->t) continue;
       last_t = row->t;
-      reading_->add_row({cell.signal, cell.stream, cell.rule, fmt::format("{} %", percent_harmed), row->t,
-                         row->kept, percent(1 - share(row->kept, cell.tokens)), row->stopped, cell.right_full,
-                         row->right_stop, row->harm, row->gain});
+      add_picked(frontier, {percent_harmed, row, {}, std::nullopt});
     }
+  }
+
+  [[nodiscard]] std::vector<std::string> picked_columns() const {
+    std::vector<std::string> names{"signal", "stream", "rule", "within", "t", "kept", "saved"};
+    if (intervals_) names.emplace_back("95 %");
+    if (against_reference_) names.insert(names.end(), {"more", "95 %"});
+    names.insert(names.end(), {"stopped", "right_full", "right_stop", "harm", "gain"});
+    return names;
+  }
+
+  void add_picked(const Frontier& frontier, const analyze::FrontierPick& pick) {
+    const Cell& cell = frontier.cell;
+    const FrontierRow at = pick.row.value_or(FrontierRow{.kept = cell.kept, .right_stop = cell.right_stop});
+    std::vector<Value> row{cell.signal,
+                           cell.stream,
+                           cell.rule,
+                           fmt::format("{} %", pick.within_percent),
+                           pick.row ? Value(at.t) : Value(),
+                           at.kept,
+                           percent(cell.tokens == 0 ? 0 : 1 - share(at.kept, cell.tokens))};
+    if (intervals_) row.push_back(pick.row ? Value(percent(pick.saved)) : Value());
+    for (Value& value : reading_of(pick.saved_more)) row.push_back(std::move(value));
+    for (const std::int64_t count : {at.stopped, cell.right_full, at.right_stop, at.harm, at.gain})
+      row.emplace_back(count);
+    reading_->add_row(std::move(row));
   }
 
   void write_reading() {
     const std::string comment = comment_mark(format_);
     const std::string gap = gap_before_table(format_);
-    output_.stream() << (any_rows_ ? "\n" : "") << heading(first_, ungradable_, comment) << comment
-                     << "for at most 0, 1, 2, 5 and 10 % of traces harmed the t that saves most; csv and "
-                        "json have every t\n"
+    const char* const what =
+        intervals_
+            ? "for each share of traces that may be harmed the t that saves most: chosen on these very "
+              "traces, so no certificate"
+            : "for at most 0, 1, 2, 5 and 10 % of traces harmed the t that saves most; csv and json "
+              "have every t";
+    output_.stream() << (any_rows_ ? "\n" : "") << heading(first_, remarks_, comment) << comment << what
+                     << '\n'
                      << gap << reading_->render(format_);
     any_rows_ = true;
     reading_.reset();
@@ -238,7 +369,9 @@ class FrontierWriter {
 
   Output& output_;
   TableFormat format_;
-  Ungradable ungradable_;
+  Remarks remarks_;
+  bool intervals_;
+  bool against_reference_;
   bool any_rows_ = false;
   Cell first_;
   std::optional<Table> reading_;
@@ -263,22 +396,35 @@ const std::vector<std::string>& default_rules() {
 
 int analyze_cells(const CommandLine& line, Output& output, TableFormat format) {
   std::vector<Cell> cells;
-  Ungradable ungradable;
+  Remarks remarks;
   std::vector<std::string> left_out;
   {
     const schemas::Store store = schemas::Store::open(line.store(), schemas::Access::kRead);
     auto request = request_from<analyze::CellRequest>(line, left_out);
-    request.bootstrap.seed = static_cast<std::uint64_t>(line.count("seed"));
     cells = analyze::analyze_cells(store, request);
-    ungradable = ungradable_traces(store, line.where());
+    remarks = remarks_on(store, line.where());
   }
   const bool whole = for_programs(format);
-  output.write(whole ? full_table(cells).render(format) : reading_text(cells, ungradable, format));
+  output.write(whole ? full_table(cells).render(format) : reading_text(cells, remarks, format));
   // A cell stands for a whole run and problem set, and for the answers in its texts; others are not kept.
   const schemas::TraceFilter where = line.where();
   if (!line.given("no-save") && !where.problem_id && !where.uid && line.text("answers") == "readable")
     save_cells(line.store(), where, cells);
   return report_left_out(left_out);
+}
+
+/// The shares to pick thresholds for; none where the frontier is wanted as it is.
+std::vector<std::int64_t> within_from(const CommandLine& line) {
+  if (!line.given("within")) {
+    if (!line.given("reference")) return {};
+    return {kWithinPercent.begin(), kWithinPercent.end()};
+  }
+  std::vector<std::int64_t> shares = schemas::parse_count_list("--within", line.text("within"));
+  for (const std::int64_t share : shares) {
+    if (share < 0 || share > 100)
+      throw Error(ErrorCode::kUsage, fmt::format("--within: {} is not from 0 to 100 per cent", share));
+  }
+  return shares;
 }
 
 int analyze_frontiers(const CommandLine& line, Output& output, TableFormat format) {
@@ -287,7 +433,9 @@ int analyze_frontiers(const CommandLine& line, Output& output, TableFormat forma
   auto request = request_from<analyze::FrontierRequest>(line, left_out);
   if (line.texts("rule") == default_rules()) request.rules = {"guardian(f=250)"};
   request.threads = line.threads();
-  FrontierWriter writer(output, format, ungradable_traces(store, line.where()));
+  request.within_percent = within_from(line);
+  FrontierWriter writer(output, format, remarks_on(store, line.where()), !request.within_percent.empty(),
+                        request.reference.has_value());
   analyze::analyze_frontiers(store, request, [&](const Frontier& frontier) { writer.take(frontier); });
   writer.finish();
   return report_left_out(left_out);
@@ -299,8 +447,9 @@ int run_analyze(const std::vector<std::string>& arguments) {
   CommandLine line(
       "analyze store.db [options]",
       "What stopping by rules would have saved and cost, for each run and problem set, beside the\n"
-      "baselines never, cap (the same tokens, by a fixed length) and oracle. csv and json have every\n"
-      "column; the cells of whole runs are kept in the store (view v_cell).");
+      "baselines never, cap (the same tokens, by a fixed length), repetition (a detector of exact\n"
+      "cycles) and oracle. csv and json have every column; the cells of whole runs are kept in the\n"
+      "store (view v_cell).");
   line.repeated("signal", "SPEC", "a signal, as zlib(level=6); all that have curves where not given");
   line.repeated("stream", "NAME",
                 "text, prompt+text, ids32, prompt+ids32; all that have curves where not given");
@@ -309,6 +458,12 @@ int run_analyze(const std::vector<std::string>& arguments) {
       "frontier",
       "every threshold at once: a row for each t from which on another one holds, for guardians without "
       "their t, as guardian(f=50..500+50); guardian(f=250) where no rule is given");
+  line.option("within", "PERCENTS",
+              "--frontier: only, for each of these shares of traces harmed, as 0,1,2, the t that saves most, "
+              "with intervals");
+  line.option("reference", "RULE",
+              "how much more is saved than by this rule, paired by problem, as guardian(f=250,t=20); one "
+              "that reads a signal reads zlib of text. With --frontier for --within 0,1,2,5,10");
   add_table_options(line);
   add_answer_options(line);
   add_probe_options(line);
@@ -319,6 +474,10 @@ int run_analyze(const std::vector<std::string>& arguments) {
   line.add_output();
   if (!line.parse(arguments)) return kDone;
   line.expect_at_most(1);
+  if (line.given("within") && !line.given("frontier"))
+    throw Error(ErrorCode::kUsage, "--within: it picks thresholds of a --frontier");
+  if (line.given("table") && (line.given("frontier") || line.given("reference")))
+    throw Error(ErrorCode::kUsage, "--table: it goes with neither --frontier nor --reference");
   if (line.given("table")) return analyze_table(line);
   static_cast<void>(line.threads());
   const TableFormat format = parse_table_format(line.text("format"));

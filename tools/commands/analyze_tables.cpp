@@ -14,8 +14,11 @@
 #include "analyze/intervals.h"
 #include "analyze/paper_rows.h"
 #include "schemas/error.h"
+#include "schemas/named_spec.h"
+#include "schemas/run_store.h"
 #include "tools/commands/brief_policy.h"
 #include "tools/commands/command.h"
+#include "tools/commands/run_labels.h"
 #include "tools/commands/shares.h"
 #include "tools/commands/source_options.h"
 #include "tools/output.h"
@@ -209,10 +212,21 @@ std::string cut(const Cell& cell) {
   return cell.finish_known == 0 ? "" : percent(share(cell.capped, cell.finish_known));
 }
 
+/// `sink(pos=doubled)`: without the budget, which has a column of its own, and what stands at its default.
+std::string variant_of(const PaperRow& row) {
+  const std::string brief = brief_policy(row.cell.policy);
+  if (!row.budget) return brief;
+  schemas::NamedSpec spec = schemas::parse_named_spec(brief);
+  std::erase_if(spec.values, [](const auto& value) { return value.first == "budget"; });
+  std::string inside;
+  for (const auto& [key, value] : spec.values) inside += (inside.empty() ? "" : ",") + key + "=" + value;
+  return inside.empty() ? spec.name : fmt::format("{}({})", spec.name, inside);
+}
+
 PaperColumns reading_origin() {
   return {{"model", [](const PaperRow& r) { return r.cell.model; }},
           {"problems", [](const PaperRow& r) { return r.cell.problem_set; }},
-          {"policy", [](const PaperRow& r) { return r.policy_name; }},
+          {"policy", [](const PaperRow& r) { return variant_of(r); }},
           {"budget", [](const PaperRow& r) { return count_or_none(r.budget); }},
           {"sampler", [](const PaperRow& r) { return r.cell.sampler; }},
           {"traces", [](const PaperRow& r) { return r.cell.traces; }},
@@ -395,7 +409,18 @@ bool is_in(const PaperRow& row, Rows rows) {
   return rows == Rows::kStopped || row.is_full_attention;
 }
 
-int write_paper(const CommandLine& line, Rows which, const PaperColumns& whole, const PaperColumns& reading) {
+/// A column at the end that tells apart the runs that look alike, where there are any.
+void add_labels(PaperColumns& columns, const std::vector<PaperRow>& rows, const schemas::Store& store) {
+  const auto labels = run_labels(schemas::list_runs(store));
+  const auto label = [labels](const PaperRow& row) {
+    const auto found = labels.find(row.cell.run);
+    return found == labels.end() ? std::string() : found->second;
+  };
+  if (std::any_of(rows.begin(), rows.end(), [&](const PaperRow& row) { return !label(row).empty(); }))
+    columns.emplace_back("apart by", label);
+}
+
+int write_paper(const CommandLine& line, Rows which, const PaperColumns& whole, PaperColumns reading) {
   const TableFormat format = parse_table_format(line.text("format"));
   Output output(line.text("output"));
   std::vector<std::string> left_out;
@@ -408,6 +433,7 @@ int write_paper(const CommandLine& line, Rows which, const PaperColumns& whole, 
   const auto store = schemas::Store::open(line.store(), schemas::Access::kRead);
   std::vector<PaperRow> rows = analyze::paper_rows(store, request);
   std::erase_if(rows, [&](const PaperRow& row) { return !is_in(row, which); });
+  add_labels(reading, rows, store);
   output.write(table_of(for_programs(format) ? whole : reading, rows).render(format));
   return report_left_out(left_out);
 }

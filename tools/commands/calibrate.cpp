@@ -146,6 +146,34 @@ std::string shortfall_text(const Calibration& found, const analyze::CalibrationR
                             *least.needed, in_all(*least.needed, calibrate_share));
 }
 
+/// What a reader of the certificate should know and no table says.
+void warn_of(const Certificate& certificate) {
+  if (!analyze::costs_answers(certificate)) return;
+  const analyze::Cell& calibrate = certificate.calibrate.cell;
+  const analyze::Cell& test = certificate.test.part.cell;
+  fmt::print(
+      stderr,
+      "lil calibrate: warning: {} does not count right answers, and here they are lost: {} in full and "
+      "{} at the stop of {} calibrate traces, {} and {} of {} test traces; see --risk harm or drop\n",
+      certificate.risk, calibrate.right_full, calibrate.right_stop, calibrate.traces, test.right_full,
+      test.right_stop, test.traces);
+}
+
+/// The choice among several certificates of the same data is not certified by any of them.
+void warn_of_earlier(const std::vector<schemas::CertificateRecord>& stored, const std::string& run,
+                     const std::string& problem_set, const std::string& uid) {
+  const auto earlier = analyze::made_before(stored, run, problem_set, uid);
+  if (earlier.empty()) return;
+  const schemas::CertificateRecord& last = earlier.back();
+  fmt::print(
+      stderr,
+      "lil calibrate: warning: these generations were calibrated on before ({} certificate{} in the store, "
+      "the last {}: {} at most {:g}, {} on {} of {}, split seed {}): each holds alone; the best of several "
+      "is not certified\n",
+      earlier.size(), earlier.size() == 1 ? "" : "s", last.uid, last.risk, last.alpha, last.rule, last.signal,
+      last.stream, last.split_seed);
+}
+
 /// Reading never fails because the store is read-only or in another writer's hands; keeping the result may.
 void save_certificate(const std::string& path, const schemas::CertificateRecord& record) {
   try {
@@ -167,12 +195,15 @@ int calibrate(const CommandLine& line) {
   Output output(line.text("output"));
   std::optional<Output> document;
   if (line.given("certificate")) document.emplace(line.text("certificate"));
+  std::vector<schemas::CertificateRecord> earlier;
   const Calibration found = [&] {
     const schemas::Store store = schemas::Store::open(line.store(), schemas::Access::kRead);
+    earlier = schemas::list_certificates(store);
     return analyze::calibrate(store, request);
   }();
   static_cast<void>(report_left_out(left_out));
   if (!found.certificate) {
+    warn_of_earlier(earlier, found.run, found.problem_set, "");
     const std::string text = preamble(found, request) + shortfall_text(found, request);
     if (for_programs(format)) {
       fmt::print(stderr, "{}", text);
@@ -190,6 +221,8 @@ int calibrate(const CommandLine& line) {
                                           .render(format)
                                     : preamble(found, request) + certified_text(certificate, format));
   const schemas::CertificateRecord record = analyze::certificate_record(certificate);
+  warn_of(certificate);
+  warn_of_earlier(earlier, record.run, record.problem_set, record.uid);
   if (document) document->write(record.document);
   if (!line.given("no-save")) save_certificate(line.store(), record);
   return left_out.empty() ? kDone : kSomeFailed;
@@ -221,7 +254,10 @@ int check(const CommandLine& line) {
   static_cast<void>(report_left_out(left_out));
   std::string text =
       found.only_test_part
-          ? fmt::format("{}: only the problems that were not tuned or calibrated on\n", setting.problem_set)
+          ? fmt::format("{}: only the problems that were not tuned or calibrated on{}\n", setting.problem_set,
+                        found.same_run ? ", of the run that the certificate is of: the test part that it "
+                                         "reports already, and no new data"
+                                       : "")
           : "";
   Table table(part_columns());
   table.add_row(part_row("check", found.part, found.p_value));

@@ -26,6 +26,7 @@ void declare(CommandLine& line) {
       "compare runs: those that --where selects against these, as policy=full; of several stores these "
       "are the first one's");
   line.flag("changed", "the problems that are right in one run and not in the other instead");
+  line.option("html", "FILE", "of runs: also write one page with the problems of every pair drawn");
   line.flag("cost", "measure the cost of a check");
   line.option("every", "TOKENS", "--cost: tokens between one check and the next", "50");
   line.option("tokens", "COUNTS", "--cost: lengths to look at", "8k,32k,128k");
@@ -54,10 +55,14 @@ int run_compare(const std::vector<std::string>& arguments) {
       "\n"
       "With other stores, or --against: runs against each other, paired by problem: the difference in "
       "accuracy\n"
-      "(Tango's interval, exact McNemar), the ratio of lengths, and --changed, which problems changed. A run "
-      "is\n"
-      "held against those of the same problem set, and of the same model, sampler and, from store to store,\n"
-      "policy, as far as there are any. A is the first store or --against, B the others or --where.\n"
+      "(Tango's interval, exact McNemar), the ratio of lengths, and --changed, which problems changed. Runs "
+      "of\n"
+      "the same problem set are held against each other; where any two agree in model, sampler, from store "
+      "to\n"
+      "store policy, template, cap, live stop rule, seed or dtype, in this order, only such are. Those left "
+      "out\n"
+      "are named; --where and --against with run=… choose others. A is the first store or --against, B the\n"
+      "others or --where.\n"
       "\n"
       "With --cost: what watching with each signal costs on the text of a store, its traces end to end as "
       "far\n"
@@ -67,6 +72,9 @@ int run_compare(const std::vector<std::string>& arguments) {
   declare(line);
   if (!line.parse(arguments)) return kDone;
   const bool runs = line.positional().size() > 1 || line.given("against");
+  if (line.given("html") && (!runs || line.given("cost"))) {
+    throw Error(ErrorCode::kUsage, "--html: runs are drawn; name another store or --against");
+  }
   if (line.given("cost")) return compare_cost(line);
   if (runs) return compare_runs(line);
   if (line.given("changed")) {

@@ -2,8 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
+#include <map>
+#include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -11,7 +16,9 @@
 #include "schemas/trace_store.h"
 #include "tools/commands/brief_policy.h"
 #include "tools/commands/command.h"
+#include "tools/commands/compare_html.h"
 #include "tools/commands/compare_modes.h"
+#include "tools/commands/run_labels.h"
 #include "tools/commands/shares.h"
 #include "tools/commands/source_options.h"
 #include "tools/output.h"
@@ -42,28 +49,47 @@ std::vector<Side> load_sides(const std::string& path, const analyze::SourceReque
   return sides;
 }
 
-/// Those that agree with `b` in `key`, where any do.
-void narrow(std::vector<const Side*>& candidates, const Side& b,
-            const std::function<std::string(const TraceGroup&)>& key) {
-  std::vector<const Side*> same;
-  for (const Side* a : candidates) {
-    if (key(a->group) == key(b.group)) same.push_back(a);
+/// Two runs that may be held against each other.
+using Couple = std::pair<const Side*, const Side*>;
+
+/// Every two different runs of the same problem set, by those of B.
+std::vector<Couple> couples_of(const std::vector<Side>& sides_a, const std::vector<Side>& sides_b) {
+  std::vector<Couple> couples;
+  for (const Side& b : sides_b) {
+    for (const Side& a : sides_a) {
+      const bool itself = a.store == b.store && a.group.run.uid == b.group.run.uid;
+      if (!itself && a.group.problem_set == b.group.problem_set) couples.emplace_back(&a, &b);
+    }
   }
-  if (!same.empty()) candidates = std::move(same);
+  return couples;
 }
 
-/// The runs that `b` is held against: of the same problem set; of these of the same model, sampler and, from
-/// store to store, policy, as far as there are any.
-std::vector<const Side*> partners_of(const Side& b, const std::vector<Side>& sides_a, bool by_policy) {
-  std::vector<const Side*> candidates;
-  for (const Side& a : sides_a) {
-    const bool itself = a.store == b.store && a.group.run.uid == b.group.run.uid;
-    if (!itself && a.group.problem_set == b.group.problem_set) candidates.push_back(&a);
+/// What two runs should agree in, in this order of weight; the policy only from store to store, since in one
+/// store it is what is compared.
+std::vector<std::function<std::string(const schemas::RunRecord&)>> pairing_keys(bool by_policy) {
+  using schemas::RunRecord;
+  std::vector<std::function<std::string(const RunRecord&)>> keys = {
+      [](const RunRecord& run) { return run.model; }, [](const RunRecord& run) { return run.sampler; }};
+  if (by_policy) keys.emplace_back([](const RunRecord& run) { return run.policy; });
+  keys.emplace_back([](const RunRecord& run) { return run.prompt_template; });
+  keys.emplace_back(
+      [](const RunRecord& run) { return run.cap_tokens ? std::to_string(*run.cap_tokens) : ""; });
+  keys.emplace_back([](const RunRecord& run) { return run.stop_rule; });
+  keys.emplace_back([](const RunRecord& run) { return std::to_string(run.seed); });
+  keys.emplace_back([](const RunRecord& run) { return run.dtype; });
+  return keys;
+}
+
+/// Of one problem set, key by key: where any two runs agree in it, only such are held against each other.
+std::vector<Couple> agreeing(std::vector<Couple> couples, bool by_policy) {
+  for (const auto& key : pairing_keys(by_policy)) {
+    std::vector<Couple> agree;
+    for (const Couple& couple : couples) {
+      if (key(couple.first->group.run) == key(couple.second->group.run)) agree.push_back(couple);
+    }
+    if (!agree.empty()) couples = std::move(agree);
   }
-  narrow(candidates, b, [](const TraceGroup& group) { return group.run.model; });
-  narrow(candidates, b, [](const TraceGroup& group) { return group.run.sampler; });
-  if (by_policy) narrow(candidates, b, [](const TraceGroup& group) { return group.run.policy; });
-  return candidates;
+  return couples;
 }
 
 Value fixed(double value) {
@@ -156,6 +182,12 @@ std::string name_of(const Side& side) {
                      brief_policy(run.policy), run.sampler, side.group.traces.size());
 }
 
+/// The same with whatever else differs from the run on the other side.
+std::string name_of(const Side& side, const Side& other) {
+  const std::string details = differing_details(side.group.run, other.group.run);
+  return name_of(side) + (details.empty() ? "" : ", " + details);
+}
+
 Table reading_table(const PairedRuns& runs) {
   Table table({"problems", "right in A", "right in B", "difference", "95 %", "A alone", "B alone",
                "McNemar p", "tokens A", "tokens B", "ratio", "95 %"});
@@ -183,7 +215,7 @@ std::string reading_text(const std::vector<Pairing>& pairings, bool changed, Tab
     text += fmt::format(
         "{0}{1}A: {2}\n{1}B: {3}\n{1}{4}{5}; intervals: difference by {6}, ratio by bootstrap over "
         "problems\n{7}",
-        text.empty() ? "" : "\n", comment, name_of(*pairing.a), name_of(*pairing.b),
+        text.empty() ? "" : "\n", comment, name_of(*pairing.a, *pairing.b), name_of(*pairing.b, *pairing.a),
         pairing.b->group.problem_set, unpaired,
         runs.counts ? "Tango's score" : "bootstrap over problems (there are repeats)", gap);
     if (!changed) {
@@ -199,13 +231,52 @@ std::string reading_text(const std::vector<Pairing>& pairings, bool changed, Tab
 
 std::vector<Pairing> pair_sides(const std::vector<Side>& sides_a, const std::vector<Side>& sides_b,
                                 const analyze::Bootstrap& bootstrap) {
+  std::map<std::string, std::vector<Couple>> by_set;
+  std::vector<std::string> order;
+  const bool by_policy = sides_a.front().store != sides_b.front().store;
+  for (const Couple& couple : couples_of(sides_a, sides_b)) {
+    auto& of_set = by_set[couple.second->group.problem_set];
+    if (of_set.empty()) order.push_back(couple.second->group.problem_set);
+    of_set.push_back(couple);
+  }
   std::vector<Pairing> pairings;
-  for (const Side& b : sides_b) {
-    for (const Side* a : partners_of(b, sides_a, b.store != sides_a.front().store)) {
-      pairings.push_back({a, &b, analyze::pair_runs(a->group, b.group, bootstrap)});
-    }
+  for (const std::string& set : order) {
+    for (const auto& [a, b] : agreeing(by_set[set], by_policy))
+      pairings.push_back({a, b, analyze::pair_runs(a->group, b->group, bootstrap)});
   }
   return pairings;
+}
+
+/// Names on stderr the runs of either side that found no partner.
+void report_unpaired(const std::vector<Side>& sides_a, const std::vector<Side>& sides_b,
+                     const std::vector<Pairing>& pairings) {
+  std::set<std::tuple<std::string, std::string, std::string>> told;  // and those that are paired
+  const auto id = [](const Side& side) {
+    return std::tuple(side.store, side.group.run.uid, side.group.problem_set);
+  };
+  for (const Pairing& pairing : pairings) told.insert({id(*pairing.a), id(*pairing.b)});
+  const std::vector<Couple> couples = couples_of(sides_a, sides_b);
+  for (const auto* sides : {&sides_a, &sides_b}) {
+    for (const Side& side : *sides) {
+      if (!told.insert(id(side)).second) continue;
+      const auto is_couple = [&](const Couple& couple) {
+        return couple.first == &side || couple.second == &side;
+      };
+      const bool alone = std::none_of(couples.begin(), couples.end(), is_couple);
+      fmt::print(stderr, "left out, as {} {}: {}\n",
+                 alone ? "the other side has no other run of" : "others agree better, of",
+                 side.group.problem_set, name_of(side));
+    }
+  }
+}
+
+std::string html_of(const std::vector<Pairing>& pairings) {
+  std::vector<ComparedRuns> pairs;
+  for (const Pairing& pairing : pairings) {
+    pairs.push_back(
+        {pairing.a->store, pairing.b->store, &pairing.a->group, &pairing.b->group, &pairing.runs});
+  }
+  return compare_html(pairs);
 }
 
 }  // namespace
@@ -220,6 +291,8 @@ int compare_runs(const CommandLine& line) {
   analyze::Bootstrap bootstrap;
   bootstrap.seed = static_cast<std::uint64_t>(line.count("seed"));
   Output output(line.text("output"));
+  std::optional<Output> page;
+  if (line.given("html")) page.emplace(line.text("html"));
   const std::vector<Side> sides_a = load_sides(line.store(), request_a);
   std::vector<std::string> others(line.positional().begin() + 1, line.positional().end());
   if (others.empty()) others.push_back(line.store());
@@ -231,6 +304,8 @@ int compare_runs(const CommandLine& line) {
   if (pairings.empty()) {
     throw Error(ErrorCode::kNotFound, "no two different runs of the same problem set are selected");
   }
+  report_unpaired(sides_a, sides_b, pairings);
+  if (page) page->write(html_of(pairings));
   const bool changed = line.given("changed");
   if (!for_programs(format)) {
     output.write(reading_text(pairings, changed, format));

@@ -11,6 +11,7 @@
 #include "analyze/calibration/risks.h"
 #include "replay/signals/registry.h"
 #include "schemas/error.h"
+#include "tools/commands/brief_policy.h"
 #include "tools/commands/calibration_options.h"
 #include "tools/commands/command.h"
 #include "tools/commands/compare_modes.h"
@@ -58,7 +59,7 @@ std::vector<std::string> whole_columns() {
   add_names(names, "delay_mean");
   names.insert(names.end(), {"checks", "checks_positive"});
   for (const char* name : {"auc", "auc_more", "area", "area_more"}) add_names(names, name);
-  names.emplace_back("signal_version");
+  names.insert(names.end(), {"signal_version", "grid_tokens", "check_us", "step_us"});
   return names;
 }
 
@@ -66,7 +67,11 @@ double saved(const analyze::Cell& cell) {
   return cell.tokens == 0 ? 0 : 1 - share(cell.kept, cell.tokens);
 }
 
-std::vector<Value> whole_row(const ComparedSignal& one) {
+Value microseconds(const std::optional<double>& ns) {
+  return ns ? Value(Fixed{*ns / 1000, 3}) : Value();
+}
+
+std::vector<Value> whole_row(const ComparedSignal& one, const std::optional<double>& step_ns) {
   const analyze::Cell& cell = one.test;
   std::vector<Value> row{cell.run,
                          cell.problem_set,
@@ -93,7 +98,7 @@ std::vector<Value> whole_row(const ComparedSignal& one) {
   for (const auto& estimate : {one.auc, one.auc_difference}) add_estimate(row, estimate);
   add_estimate(row, one.area);
   add_estimate(row, one.area_difference);
-  row.emplace_back(one.version);
+  row.insert(row.end(), {one.version, one.grid_tokens, microseconds(one.point_ns), microseconds(step_ns)});
   return row;
 }
 
@@ -115,7 +120,7 @@ Table roc_table(const std::vector<SignalComparison>& comparisons) {
 Table whole_table(const std::vector<SignalComparison>& comparisons) {
   Table table(whole_columns());
   for (const SignalComparison& comparison : comparisons) {
-    for (const ComparedSignal& one : comparison.signals) table.add_row(whole_row(one));
+    for (const ComparedSignal& one : comparison.signals) table.add_row(whole_row(one, comparison.step_ns));
   }
   return table;
 }
@@ -169,6 +174,20 @@ Table threshold_table(const SignalComparison& comparison) {
   return table;
 }
 
+/// What watching takes, of what was measured when the curves were made and the tokens recorded.
+Table cost_table(const SignalComparison& comparison) {
+  Table table({"signal", "stream", "every", "us a check", "of the decoding"});
+  for (const ComparedSignal& one : comparison.signals) {
+    const bool both = one.point_ns && comparison.step_ns;
+    table.add_row({one.measure.signal, one.measure.stream, one.grid_tokens, microseconds(one.point_ns),
+                   both ? Value(fmt::format("{:.3f} %",
+                                            100 * *one.point_ns /
+                                                (static_cast<double>(one.grid_tokens) * *comparison.step_ns)))
+                        : Value()});
+  }
+  return table;
+}
+
 std::string heading(const SignalComparison& comparison, const SignalComparisonRequest& request,
                     const std::string& comment) {
   const ComparedSignal& first = comparison.signals.front();
@@ -191,10 +210,10 @@ std::string heading(const SignalComparison& comparison, const SignalComparisonRe
       "{0}each at {10} at most {11:g} with confidence {12:g}, {13} p-values; on test: {14} traces, {15} "
       "tokens, {16} "
       "right in full, {17} end in a loop{18}\n{19}",
-      comment, cell.run, cell.model, cell.policy, cell.sampler, cell.problem_set, comparison.problems[0],
-      comparison.problems[1], comparison.problems[2], request.split.seed, request.risk, request.alpha,
-      1 - request.delta, analyze::to_string(comparison.p_value_kind), cell.traces, cell.tokens,
-      cell.right_full, first.delays.loops, reference, few);
+      comment, cell.run, cell.model, brief_policy(cell.policy), cell.sampler, cell.problem_set,
+      comparison.problems[0], comparison.problems[1], comparison.problems[2], request.split.seed,
+      request.risk, request.alpha, 1 - request.delta, analyze::to_string(comparison.p_value_kind),
+      cell.traces, cell.tokens, cell.right_full, first.delays.loops, reference, few);
 }
 
 std::string reading_text(const std::vector<SignalComparison>& comparisons,
@@ -209,7 +228,16 @@ std::string reading_text(const std::vector<SignalComparison>& comparisons,
                 "\n{}every threshold: area under the ROC of the checks (positive: from there on nothing is "
                 "gained), and under the savings-accuracy curve\n{}",
                 comment, gap) +
-            threshold_table(comparison).render(format);
+            threshold_table(comparison).render(format) +
+            fmt::format(
+                "\n{}cost, as measured when the curves were made (CPU time of a check, reading the tokens "
+                "since the last included){}\n{}",
+                comment,
+                comparison.step_ns ? fmt::format(" and recorded ({:.0f} us a decode step of a sequence)",
+                                                 *comparison.step_ns / 1000)
+                                   : "; how long decoding took is not on record",
+                gap) +
+            cost_table(comparison).render(format);
   }
   return text;
 }

@@ -12,6 +12,7 @@ int run_import(const std::vector<std::string>& arguments);
 int run_list(const std::vector<std::string>& arguments);
 int run_record(const std::vector<std::string>& arguments);
 int run_replay(const std::vector<std::string>& arguments);
+int run_report(const std::vector<std::string>& arguments);
 int run_trace(const std::vector<std::string>& arguments);
 
 namespace {
@@ -24,6 +25,7 @@ constexpr std::array kCommands{
     Command{"analyze", "what stopping early would have saved and cost", run_analyze},
     Command{"calibrate", "the threshold that saves most at a certified risk", run_calibrate},
     Command{"compare", "signals at equal risk, runs against each other, what a check costs", run_compare},
+    Command{"report", "figures, tables and traces in one page to look at", run_report},
     Command{"trace", "list, show, check and export stored traces", run_trace},
     Command{"list", "signals, rules, policies, graders, readers and templates with their parameters",
             run_list},

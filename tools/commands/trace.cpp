@@ -11,7 +11,10 @@
 #include "schemas/run_store.h"
 #include "schemas/trace_store.h"
 #include "tools/command_line.h"
+#include "tools/commands/brief_policy.h"
 #include "tools/commands/command.h"
+#include "tools/commands/run_labels.h"
+#include "tools/commands/shares.h"
 #include "tools/output.h"
 #include "tools/table.h"
 
@@ -32,20 +35,26 @@ std::map<RunKey, RunRecord> runs_by_key(const Store& store) {
   return runs;
 }
 
-Table traces_table(const Store& store, const TraceFilter& filter) {
+/// A policy as stored for programs, briefly for people.
+std::string policy_name(const RunRecord& run, TableFormat format) {
+  return for_programs(format) ? run.policy : brief_policy(run.policy);
+}
+
+Table traces_table(const Store& store, const TraceFilter& filter, TableFormat format) {
   Table table({"uid", "run", "model", "policy", "problem_set", "problem_id", "repeat", "prompt_tokens",
                "tokens", "finish", "complete"});
   const auto runs = runs_by_key(store);
   for (const TraceInfo& trace : schemas::list_traces(store, filter)) {
     const RunRecord& run = runs.at(trace.run);
-    table.add_row({trace.uid, trace.run_uid, run.model, run.policy, trace.problem_set, trace.problem_id,
-                   trace.repeat, trace.prompt_tokens, trace.tokens, schemas::to_string(trace.finish),
-                   std::int64_t{trace.complete ? 1 : 0}});
+    table.add_row({trace.uid, trace.run_uid, run.model, policy_name(run, format), trace.problem_set,
+                   trace.problem_id, trace.repeat, trace.prompt_tokens, trace.tokens,
+                   schemas::to_string(trace.finish), std::int64_t{trace.complete ? 1 : 0}});
   }
   return table;
 }
 
-Table runs_table(const Store& store, const TraceFilter& filter) {
+/// For programs with every detail of a run, for people with what tells apart runs that look alike.
+Table runs_table(const Store& store, const TraceFilter& filter, TableFormat format) {
   struct Counts {
     std::int64_t traces = 0, complete = 0, capped = 0, tokens = 0;
   };
@@ -57,15 +66,38 @@ Table runs_table(const Store& store, const TraceFilter& filter) {
     of_run.capped += trace.finish == schemas::Finish::kLength ? 1 : 0;
     of_run.tokens += trace.tokens;
   }
-  Table table({"run", "model", "policy", "sampler", "problem_set", "traces", "complete", "capped", "tokens",
-               "cap", "stop_rule", "status", "source"});
-  for (const StoredRun& stored : schemas::list_runs(store)) {
+  const bool whole = for_programs(format);
+  const std::vector<StoredRun> runs = schemas::list_runs(store);
+  const auto labels = run_labels(runs);
+  std::vector<std::string> names{"run",       "model",    "policy", "sampler", "problem_set",
+                                 "traces",    "complete", "capped", "tokens",  "cap",
+                                 "stop_rule", "status",   "source"};
+  if (whole) names.insert(names.end(), {"dtype", "seed", "template", "device"});
+  if (!whole && !labels.empty()) names.emplace_back("apart by");
+  Table table(names);
+  for (const StoredRun& stored : runs) {
     if (counts.count(stored.key) == 0) continue;
     const RunRecord& run = stored.record;
     const Counts& of_run = counts[stored.key];
-    table.add_row({run.uid, run.model, run.policy, run.sampler, run.problem_set, of_run.traces,
-                   of_run.complete, of_run.capped, of_run.tokens,
-                   run.cap_tokens ? Value(*run.cap_tokens) : Value(), run.stop_rule, run.status, run.source});
+    std::vector<Value> row{run.uid,
+                           run.model,
+                           policy_name(run, format),
+                           run.sampler,
+                           run.problem_set,
+                           of_run.traces,
+                           of_run.complete,
+                           of_run.capped,
+                           of_run.tokens,
+                           run.cap_tokens ? Value(*run.cap_tokens) : Value(),
+                           run.stop_rule,
+                           run.status,
+                           run.source};
+    if (whole) row.insert(row.end(), {run.dtype, run.seed, run.prompt_template, run.device});
+    if (!whole && !labels.empty()) {
+      const auto label = labels.find(run.uid);
+      row.emplace_back(label == labels.end() ? "" : label->second);
+    }
+    table.add_row(std::move(row));
   }
   return table;
 }
@@ -83,7 +115,8 @@ int list_traces_command(const std::vector<std::string>& arguments) {
   TraceFilter filter = line.where();
   filter.complete_only = false;
   Output output(line.text("output"));
-  output.write((line.given("runs") ? runs_table(store, filter) : traces_table(store, filter)).render(format));
+  output.write((line.given("runs") ? runs_table(store, filter, format) : traces_table(store, filter, format))
+                   .render(format));
   return kDone;
 }
 
