@@ -15,6 +15,7 @@ const Backend& cpu_backend() {
                                cpu::compact,
                                cpu::copy_rows,
                                cpu::linear,
+                               cpu::linear_together,
                                cpu::rms_norm,
                                cpu::silu_times,
                                cpu::cast_rows,

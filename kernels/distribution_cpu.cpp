@@ -54,6 +54,20 @@ float greatest_of(const float* logits, std::int64_t count) {
   return *std::max_element(values, values + kLanes);
 }
 
+/// The first place of a value that is there.
+std::int64_t place_of(float value, const float* logits, std::int64_t count) {
+  const FloatVector wanted = hn::Set(kFloats, value);
+  std::int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    const Lanes some = lanes::load(logits + i);
+    auto found = hn::Eq(some.at[0], wanted);
+    HWY_UNROLL(16)
+    for (std::int64_t v = 1; v < lanes::kVectors; ++v) found = hn::Or(found, hn::Eq(some.at[v], wanted));
+    if (!hn::AllFalse(kFloats, found)) break;
+  }
+  return std::find(logits + i, logits + count, value) - logits;
+}
+
 using DoubleTag = hn::CappedTag<double, kLanes>;
 constexpr DoubleTag kDoubles;
 constexpr auto kDoubleLanes = static_cast<std::int64_t>(hn::MaxLanes(DoubleTag()));
@@ -118,7 +132,7 @@ void distribution_row(const DistributionArgs& args, std::int64_t row) {
   const float greatest = greatest_of(logits, args.vocabulary);
   if (!std::isfinite(greatest)) return;
   out.is_finite = true;
-  out.id = static_cast<std::int32_t>(std::find(logits, logits + args.vocabulary, greatest) - logits);
+  out.id = static_cast<std::int32_t>(place_of(greatest, logits, args.vocabulary));
   out.greatest = logits[out.id];
   weigh(logits, args.vocabulary, out);
 }

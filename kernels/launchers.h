@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "kernels/backend.h"
 
 namespace lil::kernels {
@@ -18,6 +20,7 @@ Status topk(const TopkArgs& args, Stream stream);
 Status compact(const CompactArgs& args, Stream stream);
 Status copy_rows(const CopyRowsArgs& args, Stream stream);
 Status linear(const LinearArgs& args, Stream stream);
+Status linear_together(std::span<const LinearArgs> all, Stream stream);
 Status rms_norm(const RmsNormArgs& args, Stream stream);
 Status silu_times(const SiluTimesArgs& args, Stream stream);
 Status cast_rows(const CastRowsArgs& args, Stream stream);

@@ -88,6 +88,17 @@ using AddBlock = void (*)(const float*, const float*, float*);
 constexpr AddBlock kAddBlock[] = {nullptr,      add_block<1>, add_block<2>, add_block<3>, add_block<4>,
                                   add_block<5>, add_block<6>, add_block<7>, add_block<8>};
 
+// packed_x[block][row][kLinearBlock].
+void pack_blocks(const LinearArgs& args, float* packed_x) {
+  for (std::int64_t input = 0; input < args.inputs; input += kLinearBlock) {
+    const auto inputs = static_cast<std::size_t>(std::min(kLinearBlock, args.inputs - input));
+    for (int row = 0; row < args.rows; ++row, packed_x += kLinearBlock) {
+      if (inputs < kLinearBlock) std::memset(packed_x, 0, kLinearBlock * sizeof(float));
+      std::memcpy(packed_x, args.x + row * args.x_stride + input, inputs * sizeof(float));
+    }
+  }
+}
+
 /// Sums of the kLanes outputs of a strip, with vectors.
 class VectorSums {
  public:
@@ -264,11 +275,13 @@ HWY_AFTER_NAMESPACE();
 
 namespace lil::kernels::cpu {
 namespace {
+HWY_EXPORT(pack_blocks);
 HWY_EXPORT(run_vectors);
 }  // namespace
 
 std::vector<LinearVariant> linear_blocks_variants() {
-  std::vector<LinearVariant> variants = variants_of(HWY_TARGETS, HWY_DISPATCH_TABLE(run_vectors));
+  std::vector<LinearVariant> variants =
+      variants_of(HWY_TARGETS, HWY_DISPATCH_TABLE(pack_blocks), HWY_DISPATCH_TABLE(run_vectors));
 #if HWY_TARGETS & HWY_AVX3
   if (amx_available() && (hwy::SupportedTargets() & HWY_AVX3) != 0) {
     variants.insert(variants.begin(), {"AMX", true, N_AVX3::pack_for_tiles, N_AVX3::run_tiles});

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "kernels/linear.h"
@@ -52,11 +53,9 @@ struct LinearVariant {
 /// that.
 [[nodiscard]] const std::vector<LinearVariant>& linear_variants(DType dtype);
 
-/// linear in a way of one's choice.
+/// linear, and linear_together, in a way of one's choice.
 Status linear_with(const LinearVariant& variant, const LinearArgs& args, Stream stream);
-
-/// `pack` of all that runs on vectors: packed_x[block][row][kLinearBlock].
-void pack_blocks(const LinearArgs& args, float* packed_x);
+Status linear_with(const LinearVariant& variant, std::span<const LinearArgs> all, Stream stream);
 
 // Where the variants come from: vectors for fp32 and fp16; vectors and AMX for bf16.
 [[nodiscard]] std::vector<LinearVariant> linear_lanes_variants();

@@ -1,8 +1,8 @@
 // linear for weights of fp32 and fp16, in the order of 16 lanes (kernels/linear_cpu.h).
 //
 // A strip is as many outputs as a vector has lanes. It is cut into tiles: kOutputs outputs by as many inputs
-// as leave x in the first-level cache. While one tile is multiplied with all rows of x, the next one is
-// fetched.
+// as leave x in the first-level cache. While one tile is multiplied with all rows of x, group by group, a
+// later one is fetched.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/linear_lanes_cpu.cpp"
 // Left out: what gains nothing here, and vectors whose length the compiler does not know.
@@ -38,6 +38,7 @@ using lanes::kVectors;
 static_assert(kLinearLanes == lanes::kLanes);
 constexpr std::int64_t kLanes = lanes::kVectorLanes;
 constexpr std::int64_t kCacheLine = 64;
+constexpr int kSecondLevel = 2;  ///< of caches, as __builtin_prefetch counts
 
 // Outputs and rows of x whose sums stay in registers together.
 #if HWY_TARGET == HWY_AVX3
@@ -53,44 +54,48 @@ constexpr int kRows = 3;
 
 // Blocks of a tile: the most, and the most of x (blocks times rows).
 constexpr std::int64_t kMostBlocks = 32;
-constexpr std::int64_t kMostOfX = 128;
+constexpr std::int64_t kMostOfX = 96;
 
 // Tiles between the one that is multiplied and the one that is fetched.
-constexpr int kTilesAhead = 2;
+constexpr int kTilesAhead = 3;
 
 constexpr std::int64_t kSumsOfRow = kLanes * kLinearLanes;
 
-// Weights of a tile that will be needed later.
-struct Upcoming {
-  const std::byte* at = nullptr;
-  std::int64_t stride = 0;       ///< bytes
-  std::int64_t block_bytes = 0;  ///< of one output: one line of the cache or two
-  int outputs = 0;
-
-  static constexpr int kSecondLevel = 2;  ///< of caches, as __builtin_prefetch counts
-
-  // One block of each output.
-  HWY_INLINE void fetch() {
-    const std::byte* row = at;
-    for (int n = 0; n < outputs; ++n, row += stride) {
-      __builtin_prefetch(row, 0, kSecondLevel);
-      __builtin_prefetch(row + block_bytes - kCacheLine, 0, kSecondLevel);
-    }
-    at += block_bytes;
-  }
+// Rows that are computed together, as evenly as kRows allows.
+struct Groups {
+  explicit Groups(int all_rows) : rows(all_rows), count((all_rows + kRows - 1) / kRows) {}
+  int first(int group) const { return rows * group / count; }
+  int rows;
+  int count;
 };
+
+// Lines of the cache that one block of a tile's weights takes.
+template <class T>
+constexpr int kLinesOfBlock = kOutputs* static_cast<int>(kLinearBlock * sizeof(T) / kCacheLine);
+
+// Of those, the lines that each group of rows fetches: with more than three groups the first three fetch all.
+constexpr int share_of(int lines, int groups) {
+  const int sharing = groups < 3 ? groups : 3;
+  return (lines + sharing - 1) / sharing;
+}
 
 struct Tile {
   const float* weights[kOutputs];
   std::int64_t blocks = 0;
-  const float* x = nullptr;  ///< (blocks, rows, kLinearBlock)
-  int rows = 0;
   bool is_first = false;  ///< of these outputs: their sums begin
 };
 
-// sums[row][output][lane] += products of a tile with some rows from `first` on.
-template <int kSomeRows>
-void add_products(const Tile& tile, int first, Upcoming upcoming, float* sums) {
+// Where the lines are that a group of rows fetches, in the first block of a later tile.
+struct Upcoming {
+  const std::byte* lines[kLinesOfBlock<float>];
+  std::int64_t block_bytes = 0;  ///< of one output
+};
+
+// sums[row][output][lane] += products of a tile with kSomeRows rows, x being (blocks, kSomeRows,
+// kLinearBlock). With each block it fetches kLines lines, spread over the multiplications: a processor that
+// is asked for many at a time waits.
+template <int kSomeRows, int kLines>
+void add_products(const Tile& tile, const float* x, const Upcoming& upcoming, float* sums) {
   FloatVector sum[kSomeRows][kOutputs][kVectors];
   HWY_UNROLL(6)
   for (int row = 0; row < kSomeRows; ++row) {
@@ -103,9 +108,9 @@ void add_products(const Tile& tile, int first, Upcoming upcoming, float* sums) {
       }
     }
   }
-  const float* x = tile.x + first * kLinearBlock;
+  constexpr int kSteps = static_cast<int>(kLinearBlock / kLanes) * kSomeRows;
+  std::int64_t fetched = 0;
   for (std::int64_t block = 0; block < tile.blocks; ++block) {
-    upcoming.fetch();
     HWY_UNROLL(32)
     for (std::int64_t i = 0; i < kLinearBlock; i += kLanes) {
       const std::int64_t v = i / kLanes % kVectors;
@@ -116,6 +121,11 @@ void add_products(const Tile& tile, int first, Upcoming upcoming, float* sums) {
       }
       HWY_UNROLL(6)
       for (int row = 0; row < kSomeRows; ++row) {
+        const int step = static_cast<int>(i / kLanes) * kSomeRows + row;
+        HWY_UNROLL(8)
+        for (int line = step * kLines / kSteps; line < (step + 1) * kLines / kSteps; ++line) {
+          __builtin_prefetch(upcoming.lines[line] + fetched, 0, kSecondLevel);
+        }
         const FloatVector some_x = hn::Load(kFloats, x + row * kLinearBlock + i);
         HWY_UNROLL(4)
         for (int n = 0; n < kOutputs; ++n) {
@@ -123,7 +133,8 @@ void add_products(const Tile& tile, int first, Upcoming upcoming, float* sums) {
         }
       }
     }
-    x += tile.rows * kLinearBlock;
+    fetched += upcoming.block_bytes;
+    x += kSomeRows * kLinearBlock;
   }
   HWY_UNROLL(6)
   for (int row = 0; row < kSomeRows; ++row) {
@@ -137,14 +148,44 @@ void add_products(const Tile& tile, int first, Upcoming upcoming, float* sums) {
   }
 }
 
-using AddProducts = void (*)(const Tile&, int, Upcoming, float*);
+using AddProducts = void (*)(const Tile&, const float*, const Upcoming&, float*);
+
+template <int kLines>
 constexpr AddProducts kAddProducts[] = {
-    nullptr,         add_products<1>, add_products<2>, add_products<3>,
+    nullptr,
+    add_products<1, kLines>,
+    add_products<2, kLines>,
+    add_products<3, kLines>,
 #if HWY_TARGET == HWY_AVX3
-    add_products<4>, add_products<5>, add_products<6>,
+    add_products<4, kLines>,
+    add_products<5, kLines>,
+    add_products<6, kLines>,
 #endif
 };
-static_assert(std::size(kAddProducts) == kRows + 1);
+static_assert(std::size(kAddProducts<1>) == kRows + 1);
+
+template <class T>
+const AddProducts* add_products_of(int groups) {
+  constexpr int kAll = kLinesOfBlock<T>;
+  if (groups == 1) return kAddProducts<share_of(kAll, 1)>;
+  if (groups == 2) return kAddProducts<share_of(kAll, 2)>;
+  return kAddProducts<share_of(kAll, 3)>;
+}
+
+// packed_x[group][block][row of the group][kLinearBlock].
+void pack_groups(const LinearArgs& args, float* packed_x) {
+  const Groups groups(args.rows);
+  for (int group = 0; group < groups.count; ++group) {
+    for (std::int64_t input = 0; input < args.inputs; input += kLinearBlock) {
+      const auto inputs = static_cast<std::size_t>(std::min(kLinearBlock, args.inputs - input));
+      for (int row = groups.first(group); row < groups.first(group + 1); ++row) {
+        if (inputs < kLinearBlock) std::memset(packed_x, 0, kLinearBlock * sizeof(float));
+        std::memcpy(packed_x, args.x + row * args.x_stride + input, inputs * sizeof(float));
+        packed_x += kLinearBlock;
+      }
+    }
+  }
+}
 
 // The sums of 16 lanes of kLanes outputs: lane l takes lane l + 8, then l + 4, l + 2, l + 1.
 #if HWY_TARGET == HWY_SCALAR
@@ -187,6 +228,9 @@ class Strips {
         end_(end),
         whole_(args_.inputs / kLinearBlock),
         tile_blocks_(tile_blocks_of(whole_, args_.rows)),
+        groups_(args_.rows),
+        add_products_(add_products_of<T>(groups_.count)),
+        lines_(share_of(kLinesOfBlock<T>, groups_.count)),
         fetched_{begin, begin, 0} {
     for (int i = 0; i < kTilesAhead; ++i) fetched_ = after(fetched_);
   }
@@ -239,26 +283,26 @@ class Strips {
 
   void add_tile(const Place& place) {
     const std::int64_t blocks = std::min(tile_blocks_, whole_ - place.block);
-    Tile tile{{}, blocks, x_of(place.block), args_.rows, place.block == 0};
+    Tile tile{{}, blocks, place.block == 0};
     for (int i = 0; i < kOutputs; ++i) {
       tile.weights[i] = as_floats(weights_of(place.n + i, place.block), i, blocks);
     }
-    add_rows(tile, upcoming(), sums_of(place));
+    find_lines(fetched_.first < end_ ? fetched_ : place);
+    add_rows(tile, place.block, sums_of(place));
     fetched_ = after(fetched_);
   }
 
   // The last, incomplete block, filled up with zeros.
   void add_tail(const Place& place) {
-    Tile tile{{}, 1, x_of(whole_), args_.rows, whole_ == 0};
+    Tile tile{{}, 1, whole_ == 0};
     for (int i = 0; i < kOutputs; ++i) {
       std::memset(wide_[i], 0, kLinearBlock * sizeof(float));
       half_rows::widen(weights_of(place.n + i, whole_), args_.inputs - whole_ * kLinearBlock, wide_[i]);
       tile.weights[i] = wide_[i];
     }
-    add_rows(tile, Upcoming{}, sums_of(place));
+    find_lines({place.first, place.n, whole_});
+    add_rows(tile, whole_, sums_of(place));
   }
-
-  const float* x_of(std::int64_t block) const { return job_.packed_x + block * kLinearBlock * args_.rows; }
 
   const float* as_floats(const float* weights, int /*i*/, std::int64_t /*blocks*/) { return weights; }
   const float* as_floats(const Fp16* weights, int i, std::int64_t blocks) {
@@ -266,24 +310,27 @@ class Strips {
     return wide_[i];
   }
 
-  Upcoming upcoming() const {
-    if (fetched_.first >= end_) return {};
-    constexpr std::int64_t kSize = sizeof(T);
-    return {reinterpret_cast<const std::byte*>(weights_of(fetched_.n, fetched_.block)),
-            args_.weight_stride * kSize, kLinearBlock * kSize, kOutputs};
+  // The lines of the first block of the tile at `place`.
+  void find_lines(const Place& place) {
+    constexpr int kOfOutput = kLinesOfBlock<T> / kOutputs;
+    for (int line = 0; line < kLinesOfBlock<T>; ++line) {
+      const T* row = weights_of(place.n + line / kOfOutput, place.block);
+      upcoming_[line] = reinterpret_cast<const std::byte*>(row) + line % kOfOutput * kCacheLine;
+    }
   }
 
-  // Each group of rows fetches its share of what is needed later, so that few loads wait at a time.
-  void add_rows(const Tile& tile, const Upcoming& upcoming, float* sums) {
-    const int groups = (args_.rows + kRows - 1) / kRows;
-    for (int group = 0; group < groups; ++group) {
-      const int row = args_.rows * group / groups;
-      const int rows = args_.rows * (group + 1) / groups - row;
-      const int before = upcoming.outputs * group / groups;
-      Upcoming share = upcoming;
-      share.at += before * upcoming.stride;
-      share.outputs = upcoming.outputs * (group + 1) / groups - before;
-      kAddProducts[rows](tile, row, share, sums + row * kSumsOfRow);
+  void add_rows(const Tile& tile, std::int64_t block, float* sums) {
+    const std::int64_t all_blocks = blocks_of(args_.inputs);
+    Upcoming upcoming;
+    upcoming.block_bytes = kLinearBlock * static_cast<std::int64_t>(sizeof(T));
+    for (int group = 0; group < groups_.count; ++group) {
+      const int row = groups_.first(group);
+      const int rows = groups_.first(group + 1) - row;
+      for (int i = 0; i < lines_; ++i) {
+        upcoming.lines[i] = upcoming_[std::min(group * lines_ + i, kLinesOfBlock<T> - 1)];
+      }
+      add_products_[rows](tile, job_.packed_x + (row * all_blocks + block * rows) * kLinearBlock, upcoming,
+                          sums + row * kSumsOfRow);
     }
   }
 
@@ -305,7 +352,11 @@ class Strips {
   std::int64_t end_;
   std::int64_t whole_;  ///< blocks
   std::int64_t tile_blocks_;
-  Place fetched_;  ///< kTilesAhead after the tile under way
+  Groups groups_;
+  const AddProducts* add_products_;              ///< for a number of rows
+  int lines_;                                    ///< that a group fetches with each block
+  Place fetched_;                                ///< kTilesAhead after the tile under way
+  const std::byte* upcoming_[kLinesOfBlock<T>];  ///< lines of the tile that is fetched
   alignas(64) float sums_[kLinearRows * kSumsOfRow];
   alignas(64) float wide_[kOutputs][std::is_same_v<T, float> ? kLinearBlock : kMostBlocks * kLinearBlock];
 };
@@ -335,11 +386,12 @@ HWY_AFTER_NAMESPACE();
 
 namespace lil::kernels::cpu {
 namespace {
+HWY_EXPORT(pack_groups);
 HWY_EXPORT(run_lanes);
 }  // namespace
 
 std::vector<LinearVariant> linear_lanes_variants() {
-  return variants_of(HWY_TARGETS, HWY_DISPATCH_TABLE(run_lanes));
+  return variants_of(HWY_TARGETS, HWY_DISPATCH_TABLE(pack_groups), HWY_DISPATCH_TABLE(run_lanes));
 }
 
 }  // namespace lil::kernels::cpu

@@ -9,10 +9,10 @@
 
 namespace lil::kernels::cpu {
 
-/// A variant for each target in `targets` that the processor has, the best first. `table` is what
-/// HWY_EXPORT made. Static, since its order is that of the targets for which a file is compiled.
-template <class Run>
-static std::vector<LinearVariant> variants_of(std::int64_t targets, const Run* table) {
+/// A variant for each target in `targets` that the processor has, the best first. `packs` and `runs` are what
+/// HWY_EXPORT made. Static, since their order is that of the targets for which a file is compiled.
+template <class Pack, class Run>
+static std::vector<LinearVariant> variants_of(std::int64_t targets, const Pack* packs, const Run* runs) {
   constexpr std::int64_t kFused = HWY_AVX3 | HWY_AVX2 | HWY_NEON | HWY_PPC8;
   std::vector<LinearVariant> variants;
   const std::int64_t supported = hwy::SupportedTargets() & targets;
@@ -21,7 +21,7 @@ static std::vector<LinearVariant> variants_of(std::int64_t targets, const Run* t
     hwy::ChosenTarget chosen;
     chosen.Update(target);
     variants.push_back(
-        {hwy::TargetName(target), (target & kFused) != 0, pack_blocks, table[chosen.GetIndex()]});
+        {hwy::TargetName(target), (target & kFused) != 0, packs[chosen.GetIndex()], runs[chosen.GetIndex()]});
   }
   return variants;
 }

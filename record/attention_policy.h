@@ -84,7 +84,7 @@ struct AttentionPart {
   const void* keys = nullptr;    ///< slot s at s * head_dim elements
   const void* values = nullptr;  ///< likewise
   /// (lanes) in the device's memory: where the queries stand for RoPE. Given exactly for a policy of raw
-  /// keys, whose queries come unrotated.
+  /// queries.
   const std::int32_t* query_positions = nullptr;
   bool wants_logits = false;  ///< for observe()
 };
@@ -121,7 +121,7 @@ class PolicyState {
   /// Drops what goes before attention, and says where the current entries go.
   [[nodiscard]] virtual AppendPlan plan_append(std::int64_t layer) = 0;
   /// Appends to `parts`, which comes in empty. `queries`: (lanes in use, heads, head_dim), rotated at the
-  /// absolute position unless the policy has raw keys.
+  /// absolute position unless the policy has raw queries.
   virtual void attend(std::int64_t layer, const void* queries, std::vector<AttentionPart>& parts) = 0;
   /// After attention, one result for each part.
   virtual void observe(std::int64_t /*layer*/, std::span<const PartResult> /*parts*/) {}
@@ -149,6 +149,8 @@ class AttentionPolicy {
   [[nodiscard]] virtual std::int32_t page_tokens() const { return 16; }
   /// Keys lie in the cache without rotation, and are rotated anew in each step.
   [[nodiscard]] virtual bool raw_keys() const { return false; }
+  /// Queries come without rotation, and each part says where they stand.
+  [[nodiscard]] virtual bool raw_queries() const { return raw_keys(); }
   /// RoPE's table must hold this many positions for sequences of up to `tokens`.
   [[nodiscard]] virtual std::int64_t rope_positions(std::int64_t tokens) const { return tokens; }
   /// Raw keys come in any case where raw_keys() says so.
@@ -157,7 +159,14 @@ class AttentionPolicy {
   /// its life for so many governed layers.
   [[nodiscard]] virtual std::int64_t groups_needed(std::int64_t layers, std::int64_t prompt_tokens,
                                                    std::int64_t total_tokens) const = 0;
-  /// Neither this nor groups_needed is called for a policy whose layers are all dense.
+  /// Bytes that the policy holds beside the pool for each of its groups: copies of keys, scores, bounds of
+  /// pages. Tables of slots and scratch aside, it holds nothing else that grows with the pool. `group`: query
+  /// heads of a kv head.
+  [[nodiscard]] virtual std::int64_t extra_group_bytes(const KvShape& /*shape*/,
+                                                       std::int64_t /*group*/) const {
+    return 0;
+  }
+  /// None of this, extra_group_bytes and groups_needed is called for a policy whose layers are all dense.
   [[nodiscard]] virtual std::unique_ptr<PolicyState> start(const PolicyContext& context) const = 0;
 };
 

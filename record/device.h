@@ -80,6 +80,12 @@ class DeviceArray {
   std::size_t size_ = 0;
 };
 
+/// The threads of a device whose kernels run on the host: work of the host's own may be shared with them.
+/// Null for others.
+[[nodiscard]] inline kernels::Stream host_threads(const Device& device) {
+  return device.kernels().linear == nullptr ? nullptr : device.stream();
+}
+
 /// Throws what a kernel's refusal stands for: Error(kEnvironment) naming it where the device failed,
 /// std::logic_error where it was given wrong arguments, which is a bug of the caller.
 void require_ok(kernels::Status status, const char* kernel);

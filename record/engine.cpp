@@ -32,8 +32,12 @@ std::int64_t groups_needed(const ModelConfig& config, const AttentionPolicy& pol
   return groups + policy.groups_needed(config.layers - dense, prompt_tokens, total_tokens);
 }
 
+/// With what the policy holds for it.
 std::int64_t group_bytes(const ModelConfig& config, kernels::DType dtype, const AttentionPolicy& policy) {
-  return KvPool::group_bytes({config.kv_heads, config.head_dim, dtype}, policy.page_tokens());
+  const KvShape shape{config.kv_heads, config.head_dim, dtype};
+  const std::int64_t bytes = KvPool::group_bytes(shape, policy.page_tokens());
+  if (policy.dense_layers(config.layers) == config.layers) return bytes;
+  return bytes + policy.extra_group_bytes(shape, config.heads / config.kv_heads);
 }
 
 /// The most groups that a sequence may need, whatever the length of its prompt.
@@ -89,18 +93,23 @@ class Engine::Impl {
            reserved_ + groups_needed(config_, policy_, prompt_tokens, total_tokens) <= pool_.groups();
   }
 
-  SequenceId admit(std::span<const TokenId> prompt, std::int64_t total_tokens) {
+  std::optional<SequenceId> admit(std::span<const TokenId> prompt, std::int64_t total_tokens,
+                                  const StopRequested& stop) {
     const auto tokens = static_cast<std::int64_t>(prompt.size());
     assert(tokens > 0 && has_room(tokens, total_tokens));
     const std::int64_t lane = open_lane(groups_needed(config_, policy_, tokens, total_tokens), tokens);
+    const auto take = [&](const PromptLayer& entries) {
+      if (entries.layer < context_.first_layer) {
+        dense_.take_prompt(lane, entries, false);
+      } else {
+        governed_->take_prompt(lane, entries);
+      }
+    };
     try {
-      prompts_.run(*decoder_, prompt, [&](const PromptLayer& entries) {
-        if (entries.layer < context_.first_layer) {
-          dense_.take_prompt(lane, entries, false);
-        } else {
-          governed_->take_prompt(lane, entries);
-        }
-      });
+      if (!prompts_.run(*decoder_, prompt, take, stop)) {
+        close_lane(lane);
+        return std::nullopt;
+      }
     } catch (...) {
       close_lane(lane);
       throw;
@@ -180,7 +189,7 @@ class Engine::Impl {
   [[nodiscard]] std::int64_t lanes() const { return options_.lanes; }
   [[nodiscard]] const KvPool& pool() const { return pool_; }
   [[nodiscard]] std::int64_t group_bytes() const {
-    return KvPool::group_bytes(pool_.shape(), pool_.page_tokens());
+    return record::group_bytes(config_, context_.dtype, policy_);
   }
 
  private:
@@ -294,7 +303,9 @@ class Engine::Impl {
       plan.slots = dense_.slots(layer);
     }
     append(projections, plan, rows, raw);
-    if (!raw) attention_.rotate_queries(rows, projections.queries, row_positions_.data());
+    if (!governed || !policy_.raw_queries()) {
+      attention_.rotate_queries(rows, projections.queries, row_positions_.data());
+    }
     parts_.clear();
     if (governed) {
       governed_->attend(layer, projections.queries, parts_);
@@ -373,7 +384,11 @@ bool Engine::has_room(std::int64_t prompt_tokens, std::int64_t total_tokens) con
   return impl_->has_room(prompt_tokens, total_tokens);
 }
 SequenceId Engine::admit(std::span<const TokenId> prompt, std::int64_t total_tokens) {
-  return impl_->admit(prompt, total_tokens);
+  return *impl_->admit(prompt, total_tokens, {});
+}
+std::optional<SequenceId> Engine::admit(std::span<const TokenId> prompt, std::int64_t total_tokens,
+                                        const StopRequested& stop) {
+  return impl_->admit(prompt, total_tokens, stop);
 }
 void Engine::step(std::span<const StepInput> inputs) {
   impl_->step(inputs);

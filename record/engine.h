@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "record/attention_policy.h"
 #include "record/language_model.h"
+#include "record/prompt_pass.h"
 #include "schemas/ids.h"
 
 namespace lil::record {
@@ -18,7 +20,7 @@ enum class SequenceId : std::int64_t {};
 struct EngineOptions {
   std::int64_t lanes = 1;              ///< sequences at a time
   std::int64_t max_tokens = 0;         ///< no sequence has more, its prompt included
-  std::int64_t kv_bytes = 0;           ///< of the KV pool; 0: as much as all lanes may need
+  std::int64_t kv_bytes = 0;           ///< of KV memory; 0: as much as all lanes may need
   std::int64_t max_prompt_tokens = 0;  ///< no prompt has more; 0: max_tokens
 };
 
@@ -46,6 +48,10 @@ class Engine {
   /// (one token or more) with full attention. There must be room. Throws Error(kInput) for an id outside the
   /// model's vocabulary, and nothing has changed.
   [[nodiscard]] SequenceId admit(std::span<const schemas::TokenId> prompt, std::int64_t total_tokens);
+  /// The same, but for asking `stop` several times a second: nothing, and nothing has changed, as soon as
+  /// that says so.
+  [[nodiscard]] std::optional<SequenceId> admit(std::span<const schemas::TokenId> prompt,
+                                                std::int64_t total_tokens, const StopRequested& stop);
   /// Each of these sequences, none twice, reads one more token under the policy. Throws as admit does.
   void step(std::span<const StepInput> inputs);
   /// Whether there is a lane, and room in the pool, for a second one like this sequence.
@@ -70,7 +76,8 @@ class Engine {
                                                std::int64_t head) const;
 
   [[nodiscard]] std::int64_t lanes() const;
-  /// Bytes of the KV pool, and of these what sequences hold now.
+  /// Bytes of KV memory, and of these what sequences hold now: the pool, and what the policy holds for its
+  /// entries (AttentionPolicy::extra_group_bytes).
   [[nodiscard]] std::int64_t kv_bytes() const;
   [[nodiscard]] std::int64_t kv_bytes_taken() const;
 
@@ -79,7 +86,7 @@ class Engine {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Bytes of KV pool that a sequence of `prompt_tokens` growing to `total_tokens` may need under a policy.
+/// Bytes of KV memory that a sequence of `prompt_tokens` growing to `total_tokens` may need under a policy.
 [[nodiscard]] std::int64_t kv_bytes_needed(const ModelConfig& config, kernels::DType dtype,
                                            const AttentionPolicy& policy, std::int64_t prompt_tokens,
                                            std::int64_t total_tokens);

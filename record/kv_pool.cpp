@@ -38,8 +38,8 @@ void KvPool::copy_group(std::int64_t from, std::int64_t to) {
 }
 
 std::int64_t KvPool::group_bytes(const KvShape& shape, std::int32_t page_tokens) {
-  const std::int64_t row = shape.head_dim * kernels::bytes_of(shape.dtype);
-  return shape.kv_heads * page_tokens * (2 * row + static_cast<std::int64_t>(sizeof(std::int32_t)));
+  return shape.kv_heads * page_tokens *
+         (2 * shape.row_bytes() + static_cast<std::int64_t>(sizeof(std::int32_t)));
 }
 
 std::vector<std::int32_t> KvPool::positions_in(std::span<const std::int32_t> pages,

@@ -14,6 +14,9 @@ struct KvShape {
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;
   kernels::DType dtype = kernels::DType::kFp32;
+
+  /// Of one key or value.
+  [[nodiscard]] std::int64_t row_bytes() const { return head_dim * kernels::bytes_of(dtype); }
 };
 
 /// The memory of all KV entries of a recording: slots of one key and one value, in pages of `page_tokens`
@@ -38,7 +41,7 @@ class KvPool {
   [[nodiscard]] std::int64_t taken() const { return groups_ - static_cast<std::int64_t>(free_.size()); }
   [[nodiscard]] std::int64_t pages() const { return groups_ * shape_.kv_heads; }
   [[nodiscard]] std::int64_t slots() const { return pages() * page_tokens_; }
-  [[nodiscard]] std::int64_t row_bytes() const { return shape_.head_dim * kernels::bytes_of(shape_.dtype); }
+  [[nodiscard]] std::int64_t row_bytes() const { return shape_.row_bytes(); }
   /// Of one group: keys, values and positions.
   [[nodiscard]] static std::int64_t group_bytes(const KvShape& shape, std::int32_t page_tokens);
 

@@ -30,8 +30,8 @@ void PromptPass::ensure(DeviceArray<T>& array, std::int64_t wanted) const {
   if (array.size() < size(wanted)) array = DeviceArray<T>(*context_.device, size(wanted));
 }
 
-void PromptPass::run(Decoder& decoder, std::span<const schemas::TokenId> prompt,
-                     const std::function<void(const PromptLayer&)>& take) {
+bool PromptPass::run(Decoder& decoder, std::span<const schemas::TokenId> prompt,
+                     const std::function<void(const PromptLayer&)>& take, const StopRequested& stop) {
   const auto tokens = static_cast<std::int64_t>(prompt.size());
   decoder.embed(prompt);
   prepare(tokens);
@@ -43,7 +43,7 @@ void PromptPass::run(Decoder& decoder, std::span<const schemas::TokenId> prompt,
     attention_->rotate_queries(tokens, rows.queries, row_positions_.data());
     const bool scores = governed && needs_.scores != PromptNeeds::Scores::kNone;
     if (scores) context_.device->zero(scores_.data(), scores_.size() * sizeof(float));
-    attend(rows, decoder, tokens, scores);
+    if (!attend(rows, decoder, tokens, scores, stop)) return false;
     PromptLayer entries;
     entries.layer = layer;
     entries.tokens = tokens;
@@ -56,6 +56,7 @@ void PromptPass::run(Decoder& decoder, std::span<const schemas::TokenId> prompt,
     take(entries);
     decoder.finish_layer(layer);
   }
+  return true;
 }
 
 void PromptPass::prepare(std::int64_t tokens) {
@@ -122,9 +123,11 @@ bool PromptPass::wants_scores(std::int64_t last, std::int64_t tokens) const {
   return needs_.scores != PromptNeeds::Scores::kLast || last == tokens;
 }
 
-void PromptPass::attend(const Projections& rows, Decoder& decoder, std::int64_t tokens, bool scores) {
+bool PromptPass::attend(const Projections& rows, Decoder& decoder, std::int64_t tokens, bool scores,
+                        const StopRequested& stop) {
   const std::int64_t row_bytes = context_.heads * context_.head_dim * kernels::bytes_of(context_.dtype);
   for (std::int64_t first = 0; first < tokens; first += kTile) {
+    if (stop && stop()) return false;
     const std::int64_t count = std::min(kTile, tokens - first);
     AttentionPart part;
     part.lists = {pages_.data() + first * context_.kv_heads, 1, counts_.data() + first * context_.kv_heads,
@@ -137,6 +140,7 @@ void PromptPass::attend(const Projections& rows, Decoder& decoder, std::int64_t 
                            std::span(&part, 1), static_cast<std::byte*>(decoder.mixed()) + first * row_bytes);
     if (part.wants_logits) add_scores(first, count, tokens, results.front());
   }
+  return true;
 }
 
 void PromptPass::add_scores(std::int64_t first, std::int64_t count, std::int64_t tokens,

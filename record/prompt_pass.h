@@ -11,6 +11,9 @@
 
 namespace lil::record {
 
+/// Whether work that takes long is to end early.
+using StopRequested = std::function<bool()>;
+
 /// Reads a prompt with full attention, layer by layer for all of its tokens, so that each layer's weights are
 /// read once and only one layer's keys and values are held. What it computes for a token is, bit for bit,
 /// what a decode step with full attention computes. Used by one thread at a time.
@@ -20,14 +23,16 @@ class PromptPass {
   PromptPass(const PolicyContext& context, const PromptNeeds& needs, bool raw_keys, AttentionStep& attention);
 
   /// Takes the prompt through the decoder's layers and hands over each layer's entries. The decoder is left
-  /// with the prompt's tokens as its rows. Throws what the decoder throws for a wrong id.
-  void run(Decoder& decoder, std::span<const schemas::TokenId> prompt,
-           const std::function<void(const PromptLayer&)>& take);
+  /// with the prompt's tokens as its rows. Throws what the decoder throws for a wrong id. False where `stop`,
+  /// which may be null, said so between two layers or some tokens' attention: then layers are missing.
+  [[nodiscard]] bool run(Decoder& decoder, std::span<const schemas::TokenId> prompt,
+                         const std::function<void(const PromptLayer&)>& take, const StopRequested& stop);
 
  private:
   void prepare(std::int64_t tokens);
   void append(const Projections& rows, std::int64_t tokens, bool rotated);
-  void attend(const Projections& rows, Decoder& decoder, std::int64_t tokens, bool governed);
+  [[nodiscard]] bool attend(const Projections& rows, Decoder& decoder, std::int64_t tokens, bool scores,
+                            const StopRequested& stop);
   void add_scores(std::int64_t first, std::int64_t count, std::int64_t tokens, const PartResult& result);
   void add_token_scores(std::int64_t token, std::int64_t row, const PartResult& result);
   [[nodiscard]] bool wants_scores(std::int64_t last, std::int64_t tokens) const;

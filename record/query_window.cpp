@@ -7,6 +7,7 @@
 
 #include "kernels/copy_rows.h"
 #include "kernels/decode_attention.h"
+#include "kernels/thread_team.h"
 #include "record/dtype.h"
 #include "schemas/error.h"
 
@@ -180,14 +181,18 @@ void QueryWindowSets::write_scores(const Entries& entries, float* to, std::int64
   view.older = entries.count - options().keep_of(prompt_tokens(entries.lane)).back;
   view.queries = queries;
   view.head_dim = context().head_dim;
-  std::vector<float> scores(index(view.older));
-  for (std::int64_t head = 0; head < context().kv_heads; ++head) {
+  std::vector<float> scores(index(context().kv_heads * view.older));
+  kernels::ThreadTeam::run_on(host_threads(*context().device), context().kv_heads, [&](std::int64_t head) {
+    QueryWindowView own = view;
     const std::size_t rows = index(queries * entries.count);
-    view.logits = std::span(logits).subspan(index(head) * rows, rows);
+    own.logits = std::span(logits).subspan(index(head) * rows, rows);
     const std::size_t numbers = wants_keys_ ? index(entries.count * view.head_dim) : 0;
-    view.keys = std::span(keys).subspan(index(head) * numbers, numbers);
-    score(view, scores);
-    context().device->upload(to + head * stride, scores.data(), scores.size() * sizeof(float));
+    own.keys = std::span(keys).subspan(index(head) * numbers, numbers);
+    score(own, std::span(scores).subspan(index(head * view.older), index(view.older)));
+  });
+  for (std::int64_t head = 0; head < context().kv_heads; ++head) {
+    context().device->upload(to + head * stride, scores.data() + head * view.older,
+                             index(view.older) * sizeof(float));
   }
 }
 

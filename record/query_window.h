@@ -49,7 +49,8 @@ class QueryWindowSets : public TokenSets {
  protected:
   PlaceScores drop_scores(const DropRequest& request) override;
   PlaceScores prompt_scores(std::int64_t lane, const PromptLayer& prompt) override;
-  /// Scores of the older entries of one kv head: scores.size() == view.older. The highest stay.
+  /// Scores of the older entries of one kv head: scores.size() == view.older. The highest stay. Called from
+  /// several threads at a time, for different heads.
   virtual void score(const QueryWindowView& view, std::span<float> scores) const = 0;
 
  private:

@@ -85,14 +85,17 @@ void Scheduler::admit(const TraceJob& job) {
   finish_ended();
 }
 
-/// Null where it failed.
+/// Null where it failed, or where a stop was asked for.
 std::unique_ptr<Scheduler::Trace> Scheduler::prefill(const TraceJob& job, std::optional<Choice>& first) {
   auto trace = std::make_unique<Trace>();
   trace->job = &job;
   try {
     trace->generation = client_.begin(job);
     const std::int64_t start_ns = client_.now_ns();
-    trace->sequence = parts_.engine->admit(job.prompt, job.total_tokens);
+    const auto sequence =
+        parts_.engine->admit(job.prompt, job.total_tokens, [this] { return client_.stop_requested(); });
+    if (!sequence) return nullptr;
+    trace->sequence = *sequence;
     trace->in_engine = true;
     const Draw draw{parts_.engine->logits(trace->sequence), trace->generation->key()};
     parts_.sampler->choose({&draw, 1}, {&first, 1}, parts_.stream);

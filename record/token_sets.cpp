@@ -52,6 +52,13 @@ std::int64_t TokenSetPolicy::groups_needed(std::int64_t layers, std::int64_t pro
   return layers * std::max(lasting, groups_of(prompt_tokens + 1)) + lasting;
 }
 
+/// Rotated copies of keys, and scores.
+std::int64_t TokenSetPolicy::extra_group_bytes(const KvShape& shape, std::int64_t /*group*/) const {
+  const std::int64_t of_slot = (options_.by_place() ? shape.row_bytes() : 0) +
+                               (options_.slot_scores ? std::int64_t{sizeof(float)} : 0);
+  return shape.kv_heads * page_tokens() * of_slot;
+}
+
 TokenSets::TokenSets(const PolicyContext& context, const TokenSetOptions& options)
     : context_(context),
       options_(options),

@@ -56,6 +56,7 @@ class TokenSetPolicy : public AttentionPolicy {
   [[nodiscard]] std::int64_t rope_positions(std::int64_t tokens) const override;
   [[nodiscard]] std::int64_t groups_needed(std::int64_t layers, std::int64_t prompt_tokens,
                                            std::int64_t total_tokens) const override;
+  [[nodiscard]] std::int64_t extra_group_bytes(const KvShape& shape, std::int64_t group) const override;
 
  protected:
   [[nodiscard]] const TokenSetOptions& options() const { return options_; }

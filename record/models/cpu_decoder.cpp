@@ -26,20 +26,15 @@ void for_tiles(std::int64_t rows, const Action& action) {
   }
 }
 
-/// A device's threads, where its kernels run on them.
-kernels::Stream stream_of(const Device& device) {
-  return device.kernels().linear == nullptr ? nullptr : device.stream();
-}
-
 class CpuDecoder final : public Decoder {
  public:
   CpuDecoder(const Checkpoint& checkpoint, const ModelConfig& config, DType dtype, Device& device)
       : checkpoint_(checkpoint),
         config_(config),
         device_(device),
-        kernels_(dtype, static_cast<float>(config.rms_epsilon), stream_of(device)),
+        kernels_(dtype, static_cast<float>(config.rms_epsilon), host_threads(device)),
         mlp_(kernels_, device, config.intermediate),
-        wide_(device, kernels::kLinearRows * query_width()),
+        wide_(device, kernels::kLinearRows * wide_width()),
         normed_(device, kernels::kLinearRows * config.hidden) {
     if (!config.moe.layers.empty()) mixer_.emplace(kernels_, device, config);
   }
@@ -64,10 +59,14 @@ class CpuDecoder final : public Decoder {
     const DecoderLayer& own = layer_at(layer);
     normalise(own.attention_norm, layer > 0);
     for_tiles(rows_, [&](std::int64_t first, std::int64_t count) {
-      const Rows x = branch().from(first);
-      project_to(own.query, first, count, x, queries_);
-      project_to(own.key, first, count, x, keys_);
-      project_to(own.value, first, count, x, values_);
+      float* wide = wide_.data();
+      const Product query = product_to(own.query, first, count, queries_, wide);
+      const Product key = product_to(own.key, first, count, keys_, wide);
+      const Product value = product_to(own.value, first, count, values_, wide);
+      kernels_.apply({query, key, value}, count, branch().from(first));
+      narrow_from(query, first, count, queries_);
+      narrow_from(key, first, count, keys_);
+      narrow_from(value, first, count, values_);
     });
     return {queries_.data(), keys_.data(), values_.data()};
   }
@@ -110,8 +109,10 @@ class CpuDecoder final : public Decoder {
   [[nodiscard]] const DecoderLayer& layer_at(std::int64_t layer) const {
     return checkpoint_.layers()[static_cast<std::size_t>(layer)];
   }
-  [[nodiscard]] std::size_t query_width() const {
-    return static_cast<std::size_t>(std::max(config_.heads * config_.head_dim, config_.hidden));
+  /// Enough for a token's query, key and value, and for its hidden state.
+  [[nodiscard]] std::size_t wide_width() const {
+    const std::int64_t projections = (config_.heads + 2 * config_.kv_heads) * config_.head_dim;
+    return static_cast<std::size_t>(std::max(projections, config_.hidden));
   }
   [[nodiscard]] Rows stream() { return {stream_.data(), config_.hidden}; }
   [[nodiscard]] Rows branch() { return {branch_.data(), config_.hidden}; }
@@ -138,25 +139,33 @@ class CpuDecoder final : public Decoder {
     kernels_.norm(weight, rows_, stream(), has_branch ? branch().data : nullptr, branch());
   }
 
-  /// Rows of `to` from `first` on, in the model's type.
-  void project_to(const Linear& linear, std::int64_t first, std::int64_t count, const Rows& x,
-                  DeviceArray<std::byte>& to) {
+  [[nodiscard]] bool is_fp32() const { return kernels_.dtype() == DType::kFp32; }
+
+  [[nodiscard]] std::byte* row_of(DeviceArray<std::byte>& rows, std::int64_t row, std::int64_t width) const {
+    return rows.data() + row * width * kernels::bytes_of(kernels_.dtype());
+  }
+
+  /// To rows of `to` from `first` on where those are fp32, else to `wide`, which moves on.
+  Product product_to(const Linear& linear, std::int64_t first, std::int64_t count, DeviceArray<std::byte>& to,
+                     float*& wide) const {
     const std::int64_t width = linear.matrix.rows;
-    std::byte* out = to.data() + first * width * kernels::bytes_of(kernels_.dtype());
-    if (kernels_.dtype() == DType::kFp32) {
-      kernels_.apply(linear, count, x, {reinterpret_cast<float*>(out), width});
-    } else {
-      const Rows wide{wide_.data(), width};
-      kernels_.apply(linear, count, x, wide);
-      kernels_.narrow(count, wide, out);
-    }
+    if (is_fp32()) return {&linear, {reinterpret_cast<float*>(row_of(to, first, width)), width}};
+    const Rows y{wide, width};
+    wide = y.at(count);
+    return {&linear, y};
+  }
+
+  /// What a product left wide, in the model's type, to rows of `to` from `first` on.
+  void narrow_from(const Product& product, std::int64_t first, std::int64_t count,
+                   DeviceArray<std::byte>& to) const {
+    if (!is_fp32()) kernels_.narrow(count, product.y, row_of(to, first, product.y.width));
   }
 
   /// Attention's result in fp32.
   [[nodiscard]] Rows mixed_rows(std::int64_t first, std::int64_t count) {
     const std::int64_t width = config_.heads * config_.head_dim;
-    std::byte* from = mixed_.data() + first * width * kernels::bytes_of(kernels_.dtype());
-    if (kernels_.dtype() == DType::kFp32) return {reinterpret_cast<float*>(from), width};
+    std::byte* from = row_of(mixed_, first, width);
+    if (is_fp32()) return {reinterpret_cast<float*>(from), width};
     const Rows wide{wide_.data(), width};
     kernels_.widen(count, from, wide);
     return wide;
@@ -178,7 +187,7 @@ class CpuDecoder final : public Decoder {
   DeviceArray<std::byte> keys_;
   DeviceArray<std::byte> values_;
   DeviceArray<std::byte> mixed_;
-  DeviceArray<float> wide_;    ///< a tile of up to query_width()
+  DeviceArray<float> wide_;    ///< a tile of up to wide_width()
   DeviceArray<float> normed_;  ///< a tile
   std::vector<float> logits_;
 };

@@ -38,8 +38,7 @@ MlpRunner::MlpRunner(const RowKernels& kernels, Device& device, std::int64_t wid
 void MlpRunner::run(const GatedMlp& mlp, std::int64_t rows, const Rows& x, const Rows& y) {
   const Rows gate{gate_.data(), mlp.gate.matrix.rows};
   const Rows up{up_.data(), mlp.up.matrix.rows};
-  kernels_.apply(mlp.gate, rows, x, gate);
-  kernels_.apply(mlp.up, rows, x, up);
+  kernels_.apply({{&mlp.gate, gate}, {&mlp.up, up}}, rows, x);
   kernels_.silu_times(rows, gate, up);
   kernels_.apply(mlp.down, rows, gate, y);
 }

@@ -1,5 +1,10 @@
 #include "record/models/row_kernels.h"
 
+#include <array>
+#include <cassert>
+#include <cstddef>
+#include <span>
+
 #include "record/device.h"
 
 namespace lil::record {
@@ -19,12 +24,24 @@ kernels::LinearArgs linear_args(const MatrixView& matrix, std::int64_t rows, con
           .y_stride = y.width};
 }
 
+kernels::LinearArgs linear_args(const Linear& linear, std::int64_t rows, const Rows& x, const Rows& y) {
+  kernels::LinearArgs args = linear_args(linear.matrix, rows, x, y);
+  if (!linear.bias.empty()) args.bias = linear.bias.data();
+  return args;
+}
+
 }  // namespace
 
 void RowKernels::apply(const Linear& linear, std::int64_t rows, const Rows& x, const Rows& y) const {
-  kernels::LinearArgs args = linear_args(linear.matrix, rows, x, y);
-  if (!linear.bias.empty()) args.bias = linear.bias.data();
-  require_ok(kernels_.linear(args, stream_), "linear");
+  require_ok(kernels_.linear(linear_args(linear, rows, x, y), stream_), "linear");
+}
+
+void RowKernels::apply(std::initializer_list<Product> products, std::int64_t rows, const Rows& x) const {
+  assert(products.size() <= kernels::kLinearTogether);
+  std::array<kernels::LinearArgs, kernels::kLinearTogether> all;
+  std::size_t count = 0;
+  for (const Product& product : products) all[count++] = linear_args(*product.linear, rows, x, product.y);
+  require_ok(kernels_.linear_together(std::span(all).first(count), stream_), "linear");
 }
 
 void RowKernels::apply(const MatrixView& matrix, std::int64_t rows, const Rows& x, const Rows& y) const {

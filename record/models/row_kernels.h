@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 
 #include "kernels/backend.h"
 #include "record/dtype.h"
@@ -17,6 +18,12 @@ struct Rows {
   [[nodiscard]] Rows from(std::int64_t row) const { return {at(row), width}; }
 };
 
+/// y = linear(x), one of several that are worked off together.
+struct Product {
+  const Linear* linear = nullptr;
+  Rows y;
+};
+
 /// The CPU's kernels on rows of activations, with everything that stays the same filled in. Up to kLinearRows
 /// rows a call.
 class RowKernels {
@@ -28,6 +35,8 @@ class RowKernels {
   /// y = linear(x), not rounded.
   void apply(const Linear& linear, std::int64_t rows, const Rows& x, const Rows& y) const;
   void apply(const MatrixView& matrix, std::int64_t rows, const Rows& x, const Rows& y) const;
+  /// Up to kLinearTogether products of the same x, faster than one by one.
+  void apply(std::initializer_list<Product> products, std::int64_t rows, const Rows& x) const;
   /// stream += branch where there is one, then y = its norm; as kernels/rms_norm.h says.
   void norm(const std::vector<float>& weight, std::int64_t rows, const Rows& stream, const float* branch,
             const Rows& y) const;

@@ -547,6 +547,11 @@ class InfllmPolicy final : public AttentionPolicy {
                                            std::int64_t total_tokens) const override {
     return PageTables::groups_needed(page_tokens(), layers, total_tokens, sizes_.init);
   }
+  /// Rotated keys of the window, weights received, means of blocks.
+  [[nodiscard]] std::int64_t extra_group_bytes(const KvShape& shape, std::int64_t group) const override {
+    const std::int64_t of_slot = shape.row_bytes() + group * std::int64_t{sizeof(float)};
+    return shape.kv_heads * (page_tokens() * of_slot + group * shape.row_bytes());
+  }
   [[nodiscard]] std::unique_ptr<PolicyState> start(const PolicyContext& context) const override {
     return std::make_unique<InfllmState>(context, sizes_, repr_);
   }

@@ -13,6 +13,11 @@ class PageBounds {
  public:
   explicit PageBounds(const PolicyContext& context);
 
+  /// Of the pages of a group.
+  [[nodiscard]] static std::int64_t group_bytes(const KvShape& shape) {
+    return 2 * shape.kv_heads * shape.row_bytes();
+  }
+
   /// Lets append keep the bounds up.
   void complete(AppendPlan& plan);
   /// Finds the bounds of these pages, `requests` lists of them, anew.

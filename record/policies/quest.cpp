@@ -276,6 +276,9 @@ class QuestPolicy final : public AttentionPolicy {
                                            std::int64_t total_tokens) const override {
     return PageTables::groups_needed(page_tokens(), layers, total_tokens);
   }
+  [[nodiscard]] std::int64_t extra_group_bytes(const KvShape& shape, std::int64_t /*group*/) const override {
+    return PageBounds::group_bytes(shape);
+  }
   [[nodiscard]] std::unique_ptr<PolicyState> start(const PolicyContext& context) const override {
     return std::make_unique<QuestState>(context, options_);
   }

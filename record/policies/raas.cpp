@@ -515,6 +515,11 @@ class RaasPolicy final : public AttentionPolicy {
     return layers *
            std::min(kernels::pages_of(total_tokens, options_.page), options_.most_pages(prompt_tokens));
   }
+  /// Bounds of pages, their timestamps, and the pages as lists of slots.
+  [[nodiscard]] std::int64_t extra_group_bytes(const KvShape& shape, std::int64_t /*group*/) const override {
+    constexpr std::int64_t kNumber = 4;
+    return PageBounds::group_bytes(shape) + shape.kv_heads * (page_tokens() + 1) * kNumber;
+  }
   [[nodiscard]] std::unique_ptr<PolicyState> start(const PolicyContext& context) const override {
     return std::make_unique<RaasState>(context, options_);
   }

@@ -252,7 +252,7 @@ TEST(Linear, SumsInTheStatedOrderOverLongRows) {
   for (const DType dtype : kTypes) {
     for (const LinearVariant& variant : cpu::linear_variants(dtype)) {
       if (!keeps_the_order(variant, dtype)) continue;
-      for (const int rows : {1, 6}) {
+      for (const int rows : {1, 6, 16}) {
         Problem problem = random_problem(dtype, rows, 2309, 17);
         expect_in_order(problem, variant);
       }
@@ -354,6 +354,56 @@ TEST(Linear, ThreadsAndRepetitionChangeNoBit) {
       }
     }
   }
+}
+
+// Sizes apart, so that parts fall on each of the matrices; one is too small to be cut.
+TEST(Linear, SeveralTogetherHaveTheBitsOfEachAlone) {
+  for (const DType dtype : kTypes) {
+    for (const int rows : {1, 5, 16}) {
+      std::vector<Problem> problems;
+      for (const std::int64_t outputs : {1003, 16, 530, 37}) {
+        problems.push_back(random_problem(dtype, rows, 352, outputs, 0, outputs % 2 == 1));
+        problems.back().x = problems.front().x;
+        ASSERT_EQ(cpu::linear(problems.back().args(), nullptr), Status::kOk);
+      }
+      for (std::size_t count = 1; count <= kLinearTogether; ++count) {
+        for (const int threads : {1, 2, 3}) {
+          ThreadTeam team(threads);
+          std::vector<Problem> together(problems.begin(),
+                                        problems.begin() + static_cast<std::ptrdiff_t>(count));
+          std::vector<LinearArgs> all;
+          for (Problem& problem : together) {
+            std::fill(problem.y.begin(), problem.y.end(), kNan);
+            all.push_back(problem.args());
+            all.back().x = together.front().x.data();
+          }
+          ASSERT_EQ(cpu::linear_together(all, &team), Status::kOk);
+          for (std::size_t i = 0; i < count; ++i) {
+            ASSERT_EQ(together[i].y, problems[i].y) << describe(together[i]) << " " << i << " of " << count;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Linear, TakesNoMatricesTogetherThatDiffer) {
+  Problem problem = random_problem(DType::kFp32, 3, 33, 17);
+  const LinearArgs args = problem.args();
+  const auto with = [&](const auto& change) {
+    LinearArgs other = args;
+    change(other);
+    return cpu::linear_together(std::array{args, other}, nullptr);
+  };
+  EXPECT_EQ(with([](LinearArgs&) {}), Status::kOk);
+  EXPECT_EQ(with([](LinearArgs& other) { other.rows = 2; }), Status::kBadArguments);
+  EXPECT_EQ(with([](LinearArgs& other) { other.inputs = 32; }), Status::kBadArguments);
+  EXPECT_EQ(with([](LinearArgs& other) { other.dtype = DType::kFp16; }), Status::kBadArguments);
+  EXPECT_EQ(with([](LinearArgs& other) { ++other.x; }), Status::kBadArguments);
+  EXPECT_EQ(with([](LinearArgs& other) { ++other.x_stride; }), Status::kBadArguments);
+  EXPECT_EQ(with([](LinearArgs& other) { other.y = nullptr; }), Status::kBadArguments);
+  EXPECT_EQ(cpu::linear_together({}, nullptr), Status::kBadArguments);
+  EXPECT_EQ(cpu::linear_together(std::vector(kLinearTogether + 1, args), nullptr), Status::kBadArguments);
 }
 
 // A call with fewer rows and inputs than the last one must not see what that one left behind.

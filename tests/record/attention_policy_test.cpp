@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <numeric>
 #include <set>
@@ -15,6 +16,7 @@
 #include "schemas/error.h"
 #include "tests/record/policy_runs.h"
 #include "tests/record/slow_llama.h"
+#include "tests/support/temporary_directory.h"
 
 namespace lil::tests {
 namespace {
@@ -335,6 +337,40 @@ TEST(AttentionPolicyTest, ADenseMaskedReferenceComputesTheSame) {
   }
 }
 
+// The greatest budget that is asked for, on either side of it.
+TEST(AttentionPolicyTest, ABudgetOf8192IsKeptTo) {
+  constexpr std::int64_t kBudget = 8192;
+  const std::vector<TokenId> prompt = some_tokens(kBudget - 3);
+  // One layer and kv head, since prompts take a time that grows with their square.
+  const TemporaryDirectory folder;
+  make_tiny_model(9, {{"num_hidden_layers", 1}, {"num_attention_heads", 2}, {"num_key_value_heads", 1}})
+      .write(folder / "tiny");
+  const auto device = record::make_cpu_device(2);
+  const auto model = record::load_language_model(folder / "tiny", *device, {"fp32"});
+  for (const auto& row : record::attention_policy_rows()) {
+    if (traits_of(row).kind == Kind::kFull) continue;
+    const bool skips = form_of(row.name + "(budget=8192)").has("skip_layers");
+    const std::string spec = row.name + (skips ? "(budget=8192,skip_layers=0)" : "(budget=8192)");
+    const Form form = form_of(spec);
+    const auto policy = make_attention_policy(spec);
+    Engine engine(*model, *policy.policy, {1, kBudget + 20, 0, kBudget});
+    const SequenceId sequence = engine.admit(prompt, kBudget + 20);
+    std::int64_t step = 0;
+    for (const TokenId token : some_tokens(8, kBudget)) {
+      const record::StepInput input{sequence, token};
+      engine.step({&input, 1});
+      ++step;
+      const Range range = attended_range(form, kBudget - 3, step);
+      ASSERT_GE(engine.attended(sequence), range.low) << spec << ", step " << step;
+      ASSERT_LE(engine.attended(sequence), range.high) << spec << ", step " << step;
+      const auto seen = engine.seen(sequence, 0, 1);
+      ASSERT_EQ(static_cast<std::int64_t>(seen.size()), engine.attended(sequence)) << spec;
+      ASSERT_EQ(seen.back(), kBudget - 4 + step) << spec;
+      ASSERT_TRUE(std::adjacent_find(seen.begin(), seen.end(), std::greater_equal<>()) == seen.end()) << spec;
+    }
+  }
+}
+
 // Memory: what is dropped is free again.
 
 TEST(AttentionPolicyTest, TakesNoMoreMemoryThanItSaidItWould) {
@@ -358,13 +394,65 @@ TEST(AttentionPolicyTest, TakesNoMoreMemoryThanItSaidItWould) {
   }
 }
 
+/// The host's memory, counted.
+class CountingDevice final : public record::Device {
+ public:
+  [[nodiscard]] const char* name() const override { return inner_->name(); }
+  [[nodiscard]] const kernels::Backend& kernels() const override { return inner_->kernels(); }
+  [[nodiscard]] kernels::Stream stream() const override { return inner_->stream(); }
+  void* allocate(std::size_t bytes) override {
+    held_ += static_cast<std::int64_t>(bytes);
+    return inner_->allocate(bytes);
+  }
+  void free(void* memory, std::size_t bytes) noexcept override {
+    held_ -= static_cast<std::int64_t>(bytes);
+    inner_->free(memory, bytes);
+  }
+  void upload(void* to, const void* from, std::size_t bytes) override { inner_->upload(to, from, bytes); }
+  void download(void* to, const void* from, std::size_t bytes) override { inner_->download(to, from, bytes); }
+  void copy(void* to, const void* from, std::size_t bytes) override { inner_->copy(to, from, bytes); }
+  void zero(void* memory, std::size_t bytes) override { inner_->zero(memory, bytes); }
+  [[nodiscard]] std::int64_t held() const { return held_; }
+
+ private:
+  std::unique_ptr<record::Device> inner_ = record::make_cpu_device(1);
+  std::int64_t held_ = 0;
+};
+
+TEST(AttentionPolicyTest, SaysAllTheMemoryThatGrowsWithThePool) {
+  const TemporaryDirectory folder;
+  make_tiny_model(9).write(folder / "tiny");
+  CountingDevice device;
+  for (const char* dtype : {"fp32", "bf16"}) {
+    const auto model = record::load_language_model(folder / "tiny", device, {dtype});
+    for (const Form& form : all_forms(33)) {
+      const auto policy = make_attention_policy(form.spec);
+      // Twice the pool, and what it takes: lists and scratch are those of the lanes.
+      const auto memory_of = [&](std::int64_t kv_bytes) {
+        const std::int64_t before = device.held();
+        const Engine engine(*model, *policy.policy, {2, 200, kv_bytes});
+        return std::pair{engine.kv_bytes(), device.held() - before};
+      };
+      const auto [small, small_held] = memory_of(0);
+      const auto [large, large_held] = memory_of(2 * small);
+      ASSERT_EQ(large, 2 * small) << form.spec;
+      EXPECT_EQ(large_held - small_held, large - small) << form.spec << " " << dtype;
+    }
+  }
+}
+
 TEST(AttentionPolicyTest, DroppingPoliciesHoldTheBudgetInMemory) {
   const auto& config = tiny().model->config();
-  const std::int64_t token_bytes = config.layers * config.kv_heads * (2 * config.head_dim * 4 + 4);
+  const record::KvShape shape{config.kv_heads, config.head_dim, kernels::DType::kFp32};
+  const std::int64_t full_bytes = config.layers * config.kv_heads * (2 * config.head_dim * 4 + 4);
   for (const auto& row : record::attention_policy_rows()) {
     if (traits_of(row).kind != Kind::kDropsTokens) continue;
     const bool seldom = form_of(row.name + "(budget=32)").has("every");
-    PolicyRun run(*tiny().model, row.name + "(budget=32" + (seldom ? ",every=16)" : ")"));
+    const std::string spec = row.name + "(budget=32" + (seldom ? ",every=16)" : ")");
+    const std::int64_t extra =
+        make_attention_policy(spec).policy->extra_group_bytes(shape, config.heads / config.kv_heads);
+    const std::int64_t token_bytes = full_bytes + config.layers * extra / 16;
+    PolicyRun run(*tiny().model, spec);
     const SequenceId sequence = run.admit(some_tokens(10));
     for (std::int64_t tokens = 11; tokens < 250; ++tokens) {
       run.read(sequence, 7);
@@ -374,7 +462,7 @@ TEST(AttentionPolicyTest, DroppingPoliciesHoldTheBudgetInMemory) {
   }
   PolicyRun full(*tiny().model, "full");
   (void)full.admit(some_tokens(200));
-  EXPECT_GE(full.engine().kv_bytes_taken(), 200 * token_bytes);
+  EXPECT_GE(full.engine().kv_bytes_taken(), 200 * full_bytes);
 }
 
 // The table itself.

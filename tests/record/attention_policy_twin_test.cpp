@@ -278,7 +278,7 @@ TEST(H2oScores, OfAPromptSumToTheNumberOfItsQueries) {
     record::AttentionStep attention(context);
     record::PromptPass prompts(context, policy.policy->prompt_needs(), false, attention);
     const auto decoder = tiny().model->make_decoder();
-    prompts.run(*decoder, some_tokens(37), [&](const record::PromptLayer& layer) {
+    const auto check = [&](const record::PromptLayer& layer) {
       for (std::int64_t head = 0; head < config.kv_heads; ++head) {
         double sum = 0;
         for (std::int64_t t = 0; t < 37; ++t) sum += layer.scores[head * layer.capacity + t];
@@ -289,7 +289,8 @@ TEST(H2oScores, OfAPromptSumToTheNumberOfItsQueries) {
           EXPECT_NEAR(sum, 37 * heads, 1e-3);
         }
       }
-    });
+    };
+    ASSERT_TRUE(prompts.run(*decoder, some_tokens(37), check, {}));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -113,6 +114,32 @@ TEST_F(EngineTest, AForkGoesItsOwnWay) {
     read(*alone, undisturbed, some_tokens(10, 5));
     read(*alone, undisturbed, some_tokens(30, 2));
     EXPECT_EQ(copy_of(pair->logits(original)), copy_of(alone->logits(undisturbed))) << policy;
+  }
+}
+
+TEST_F(EngineTest, StopsInAPromptWhereverItIsAskedTo) {
+  load("fp32");
+  const std::vector<TokenId> prompt = some_tokens(40);
+  for (const char* policy : {"full", "sink(budget=20)", "quest(budget=20,page=4,skip_layers=1)"}) {
+    const auto pair = engine(policy, 2);
+    const SequenceId first = pair->admit(some_tokens(5), 100);
+    const std::int64_t taken = pair->kv_bytes_taken();
+    int asked = 0;
+    (void)pair->admit(prompt, 100, [&] { return ++asked < 0; });
+    EXPECT_GE(asked, 3 * 3) << "layers, tiles of 16 tokens";
+    const auto stopped = engine(policy, 2);
+    const SequenceId neighbour = stopped->admit(some_tokens(5), 100);
+    for (int last = 1; last <= asked; ++last) {
+      int now = 0;
+      ASSERT_EQ(stopped->admit(prompt, 100, [&] { return ++now == last; }), std::nullopt);
+      ASSERT_EQ(stopped->kv_bytes_taken(), taken) << policy << ", at question " << last;
+    }
+    const auto again = stopped->admit(prompt, 100, [] { return false; });
+    ASSERT_TRUE(again);
+    read(*stopped, *again, some_tokens(4));
+    read(*stopped, neighbour, some_tokens(4));
+    read(*pair, first, some_tokens(4));
+    EXPECT_EQ(copy_of(stopped->logits(neighbour)), copy_of(pair->logits(first))) << policy;
   }
 }
 

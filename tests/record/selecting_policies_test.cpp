@@ -419,7 +419,8 @@ TEST(SelectingPoliciesTest, NoQueryHeadAttendsToMoreThanTheBudget) {
 TEST(SelectingPoliciesTest, RaasGivesMemoryBack) {
   PolicyRun run(*tiny().model, "raas(budget=32,page=4,pin_prompt=off)", 2);
   const SequenceId sequence = run.admit(some_tokens(100));
-  const std::int64_t page_bytes = 3 * 2 * 4 * (2 * 12 * 4 + 4);  // of layers and heads: key, value, position
+  // Of layers and heads: keys, values, positions and slots of a page, and its bounds and timestamp.
+  const std::int64_t page_bytes = 3 * 2 * (4 * (2 * 12 * 4 + 4 + 4) + 2 * 12 * 4 + 4);
   EXPECT_EQ(run.engine().kv_bytes_taken(), 7 * page_bytes) << "the rest of the prompt never came";
   for (int step = 0; step < 120; ++step) {
     run.read(sequence, 7);
