@@ -9,10 +9,10 @@
 #include "kernels/merge_states.h"
 #include "kernels/rotate.h"
 #include "kernels/topk.h"
+#include "record/block_means.h"
+#include "record/context_split.h"
+#include "record/lane_numbers.h"
 #include "record/page_tables.h"
-#include "record/policies/block_means.h"
-#include "record/policies/context_split.h"
-#include "record/policies/lane_numbers.h"
 #include "schemas/error.h"
 
 namespace lil::record {

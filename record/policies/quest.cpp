@@ -7,9 +7,9 @@
 
 #include "kernels/copy_rows.h"
 #include "kernels/topk.h"
+#include "record/lane_numbers.h"
+#include "record/page_bounds.h"
 #include "record/page_tables.h"
-#include "record/policies/lane_numbers.h"
-#include "record/policies/page_bounds.h"
 #include "record/token_sets.h"
 #include "schemas/error.h"
 

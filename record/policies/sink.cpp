@@ -2,7 +2,7 @@
 #include <memory>
 #include <vector>
 
-#include "record/policies/lane_numbers.h"
+#include "record/lane_numbers.h"
 #include "record/token_sets.h"
 
 namespace lil::record {

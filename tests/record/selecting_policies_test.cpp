@@ -7,8 +7,8 @@
 #include <deque>
 #include <random>
 
-#include "record/policies/context_split.h"
-#include "record/policies/page_bounds.h"
+#include "record/context_split.h"
+#include "record/page_bounds.h"
 #include "schemas/error.h"
 #include "tests/record/policy_runs.h"
 #include "tests/record/selecting_twins.h"

@@ -1,4 +1,4 @@
-#include "record/policies/page_bounds.h"
+#include "record/page_bounds.h"
 
 namespace lil::record {
 

@@ -1,4 +1,4 @@
-#include "record/policies/block_means.h"
+#include "record/block_means.h"
 
 #include <algorithm>
 
