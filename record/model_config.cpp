@@ -317,6 +317,8 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
   config.rope = read_rope(section);
   config.rms_epsilon = section.positive("rms_norm_eps", 1e-6);
   config.tied_embeddings = section.flag("tie_word_embeddings", false);
+  constexpr const char* kPositions = "max_position_embeddings";
+  if (section.find(kPositions) != nullptr) config.max_positions = section.count(kPositions);
   config.checkpoint_dtype = section.text("dtype", section.text("torch_dtype", ""));
   config.end_ids = read_end_ids(section, config.vocabulary);
   const std::filesystem::path generation = folder / "generation_config.json";

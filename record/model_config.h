@@ -52,8 +52,9 @@ struct ModelConfig {
   bool output_bias = false;  ///< of the projection after attention
   bool mlp_bias = false;
   bool tied_embeddings = false;
-  std::string checkpoint_dtype;           ///< as written in the file; empty where it says nothing
-  std::vector<schemas::TokenId> end_ids;  ///< end-of-sequence tokens, ascending; may be empty
+  std::optional<std::int64_t> max_positions;  ///< that it was made for; none where the file says nothing
+  std::string checkpoint_dtype;               ///< as written in the file; empty where it says nothing
+  std::vector<schemas::TokenId> end_ids;      ///< end-of-sequence tokens, ascending; may be empty
 
   /// Canonical JSON of all that changes what the model computes or where it ends: sorted keys.
   [[nodiscard]] std::string to_json() const;

@@ -45,7 +45,7 @@ void state_plan(const Session& session, const record::BatchPlan& plan) {
     warn(fmt::format("--batch {}: the KV pool may have {}, so fewer may be decoded at a time", options.batch,
                      size_text(options.kv_bytes)));
   }
-  const std::int64_t positions = most_positions(session.request.model);
+  const std::int64_t positions = session.model.config().max_positions.value_or(0);
   const std::int64_t tokens = plan.max_prompt_tokens + options.cap_tokens;
   if (positions > 0 && tokens > positions) {
     warn(

@@ -52,6 +52,7 @@ TEST_F(ModelConfigTest, ReadsShapeAndFlags) {
   EXPECT_TRUE(config.qkv_bias && config.output_bias && config.mlp_bias && config.tied_embeddings);
   EXPECT_EQ(config.checkpoint_dtype, "bfloat16");
   EXPECT_EQ(read({{"dtype", "float32"}}).checkpoint_dtype, "float32");
+  EXPECT_EQ(read({{"max_position_embeddings", 4096}}).max_positions, 4096);
 }
 
 TEST_F(ModelConfigTest, FillsInWhatMayBeMissing) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "record/torch/cuda.h"
@@ -47,14 +46,6 @@ std::int64_t weights_bytes(const std::filesystem::path& folder) {
     if (entry.path().extension() == ".safetensors") bytes += static_cast<std::int64_t>(entry.file_size());
   }
   return bytes;
-}
-
-std::int64_t most_positions(const std::filesystem::path& folder) {
-  std::ifstream file(folder / "config.json");
-  const auto config = nlohmann::json::parse(file, nullptr, false);
-  if (!config.is_object()) return 0;
-  const auto found = config.find("max_position_embeddings");
-  return found != config.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
 }
 
 }  // namespace lil::tools

@@ -27,7 +27,4 @@ namespace lil::tools {
 /// Bytes of the safetensors files of a model folder.
 [[nodiscard]] std::int64_t weights_bytes(const std::filesystem::path& folder);
 
-/// Positions that the model was made for, by its config.json; 0 where it does not say.
-[[nodiscard]] std::int64_t most_positions(const std::filesystem::path& folder);
-
 }  // namespace lil::tools
