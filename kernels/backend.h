@@ -1,6 +1,6 @@
 #pragma once
 
-#include <span>
+#include <cstdint>
 
 #include "kernels/accumulate_scores.h"
 #include "kernels/append.h"
@@ -40,7 +40,7 @@ struct Backend {
 
   // Work on rows of activations. Null where a library serves instead, as on a GPU.
   Status (*linear)(const LinearArgs&, Stream) = nullptr;
-  Status (*linear_together)(std::span<const LinearArgs>, Stream) = nullptr;
+  Status (*linear_together)(const LinearArgs* all, std::int64_t count, Stream) = nullptr;
   Status (*rms_norm)(const RmsNormArgs&, Stream) = nullptr;
   Status (*silu_times)(const SiluTimesArgs&, Stream) = nullptr;
   Status (*cast_rows)(const CastRowsArgs&, Stream) = nullptr;

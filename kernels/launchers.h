@@ -1,6 +1,6 @@
 #pragma once
 
-#include <span>
+#include <cstdint>
 
 #include "kernels/backend.h"
 
@@ -20,7 +20,7 @@ Status topk(const TopkArgs& args, Stream stream);
 Status compact(const CompactArgs& args, Stream stream);
 Status copy_rows(const CopyRowsArgs& args, Stream stream);
 Status linear(const LinearArgs& args, Stream stream);
-Status linear_together(std::span<const LinearArgs> all, Stream stream);
+Status linear_together(const LinearArgs* all, std::int64_t count, Stream stream);
 Status rms_norm(const RmsNormArgs& args, Stream stream);
 Status silu_times(const SiluTimesArgs& args, Stream stream);
 Status cast_rows(const CastRowsArgs& args, Stream stream);

@@ -100,12 +100,12 @@ Status linear_with(const LinearVariant& variant, const LinearArgs& args, Stream 
 }
 
 Status linear(const LinearArgs& args, Stream stream) {
-  return linear_together({&args, 1}, stream);
+  return linear_together(&args, 1, stream);
 }
 
-Status linear_together(std::span<const LinearArgs> all, Stream stream) {
-  if (all.empty()) return Status::kBadArguments;
-  return linear_with(linear_variants(all.front().dtype).front(), all, stream);
+Status linear_together(const LinearArgs* all, std::int64_t count, Stream stream) {
+  if (count < 1) return Status::kBadArguments;
+  return linear_with(linear_variants(all->dtype).front(), {all, static_cast<std::size_t>(count)}, stream);
 }
 
 }  // namespace lil::kernels::cpu

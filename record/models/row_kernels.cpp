@@ -41,7 +41,7 @@ void RowKernels::apply(std::initializer_list<Product> products, std::int64_t row
   std::array<kernels::LinearArgs, kernels::kLinearTogether> all;
   std::size_t count = 0;
   for (const Product& product : products) all[count++] = linear_args(*product.linear, rows, x, product.y);
-  require_ok(kernels_.linear_together(std::span(all).first(count), stream_), "linear");
+  require_ok(kernels_.linear_together(all.data(), static_cast<std::int64_t>(count), stream_), "linear");
 }
 
 void RowKernels::apply(const MatrixView& matrix, std::int64_t rows, const Rows& x, const Rows& y) const {

@@ -377,7 +377,7 @@ TEST(Linear, SeveralTogetherHaveTheBitsOfEachAlone) {
             all.push_back(problem.args());
             all.back().x = together.front().x.data();
           }
-          ASSERT_EQ(cpu::linear_together(all, &team), Status::kOk);
+          ASSERT_EQ(cpu::linear_together(all.data(), std::ssize(all), &team), Status::kOk);
           for (std::size_t i = 0; i < count; ++i) {
             ASSERT_EQ(together[i].y, problems[i].y) << describe(together[i]) << " " << i << " of " << count;
           }
@@ -393,7 +393,8 @@ TEST(Linear, TakesNoMatricesTogetherThatDiffer) {
   const auto with = [&](const auto& change) {
     LinearArgs other = args;
     change(other);
-    return cpu::linear_together(std::array{args, other}, nullptr);
+    const std::array both{args, other};
+    return cpu::linear_together(both.data(), 2, nullptr);
   };
   EXPECT_EQ(with([](LinearArgs&) {}), Status::kOk);
   EXPECT_EQ(with([](LinearArgs& other) { other.rows = 2; }), Status::kBadArguments);
@@ -402,8 +403,9 @@ TEST(Linear, TakesNoMatricesTogetherThatDiffer) {
   EXPECT_EQ(with([](LinearArgs& other) { ++other.x; }), Status::kBadArguments);
   EXPECT_EQ(with([](LinearArgs& other) { ++other.x_stride; }), Status::kBadArguments);
   EXPECT_EQ(with([](LinearArgs& other) { other.y = nullptr; }), Status::kBadArguments);
-  EXPECT_EQ(cpu::linear_together({}, nullptr), Status::kBadArguments);
-  EXPECT_EQ(cpu::linear_together(std::vector(kLinearTogether + 1, args), nullptr), Status::kBadArguments);
+  EXPECT_EQ(cpu::linear_together(nullptr, 0, nullptr), Status::kBadArguments);
+  const std::vector many(kLinearTogether + 1, args);
+  EXPECT_EQ(cpu::linear_together(many.data(), std::ssize(many), nullptr), Status::kBadArguments);
 }
 
 // A call with fewer rows and inputs than the last one must not see what that one left behind.
