@@ -23,7 +23,7 @@ DType dtype_from(std::string_view name) {
   for (const DType dtype : {DType::kFp32, DType::kBf16, DType::kFp16}) {
     if (name == to_string(dtype)) return dtype;
   }
-  throw Error(ErrorCode::kUsage, fmt::format("unknown dtype '{}'; known are: fp32, bf16, fp16", name));
+  throw Error(ErrorCode::kUsage, fmt::format("unknown dtype '{}'; known are: auto, fp32, bf16, fp16", name));
 }
 
 void widen(DType dtype, const std::byte* from, std::span<float> to) {

@@ -118,13 +118,28 @@ void limit_memory(record::RecordOptions& options, const record::Device& device) 
   if (options.kv_bytes == 0) options.kv_bytes = free_memory_bytes(device) / 2;
 }
 
+/// What keeps one policy from being recorded, as a pool that is too small for it, is listed where others can
+/// be.
+std::optional<record::RecordSummary> record_or_list(Session& session, const std::string& policy,
+                                                    std::vector<std::string>& failures) {
+  try {
+    return record_policy(session, policy);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUsage || session.request.policies.size() == 1) throw;
+    failures.push_back(fmt::format("{} (not recorded): {}", policy, error.what()));
+    return std::nullopt;
+  }
+}
+
 int record_all(Session& session) {
   Table table({"run", "policy", "traces", "done", "failed", "tokens", "seconds", "tokens/s"});
   std::vector<std::string> failures;
   for (const std::string& policy : session.request.policies) {
     if (interrupted()) break;
     const std::int64_t start_ns = steady_ns();
-    const record::RecordSummary summary = record_policy(session, policy);
+    const auto recorded = record_or_list(session, policy, failures);
+    if (!recorded) continue;
+    const record::RecordSummary& summary = *recorded;
     const double seconds = static_cast<double>(steady_ns() - start_ns) / 1e9;
     const record::RecordProgress& at = summary.progress;
     table.add_row({summary.run_uid, policy, at.traces_total, at.traces_done, at.traces_failed, at.tokens,
@@ -140,7 +155,7 @@ int record_all(Session& session) {
     }
   }
   fmt::print("{}", table.render(TableFormat::kTable));
-  print_failures("traces or probes that failed", failures);
+  print_failures("traces, probes or policies that failed", failures);
   if (interrupted()) {
     fmt::print(stderr, "lil record: interrupted; the same command goes on from here\n");
     return interrupt_exit_code();
