@@ -26,7 +26,7 @@ std::string saved_of(std::int64_t kept, std::int64_t tokens) {
 }
 
 Interval harm_interval(const Cell& cell) {
-  return clopper_pearson(cell.harm, cell.traces);
+  return clopper_pearson(cell.harm, cell.with_gold);
 }
 Interval full_interval(const Cell& cell) {
   return clopper_pearson(cell.right_full, cell.traces);
@@ -91,7 +91,7 @@ std::vector<CellColumn> measured_columns() {
        [](const Cell& c) { return share(stop_interval(c).low); }},
       {"accuracy_stop_high", kShare, "upper end of that",
        [](const Cell& c) { return share(stop_interval(c).high); }},
-      {"harm_share", kShare, "harm / traces", [](const Cell& c) { return share_of(c.harm, c.traces); }},
+      {"harm_share", kShare, "harm / with_gold", [](const Cell& c) { return share_of(c.harm, c.with_gold); }},
       {"harm_low", kShare, "95 % exact interval, traces as independent",
        [](const Cell& c) { return share(harm_interval(c).low); }},
       {"harm_high", kShare, "upper end of that", [](const Cell& c) { return share(harm_interval(c).high); }},
@@ -139,12 +139,18 @@ std::vector<CellColumn> reference_columns() {
   };
 }
 
+std::vector<CellColumn> gold_columns() {
+  return {{"with_gold", ColumnKind::kCount,
+           "traces whose problem has a gold answer; the others count as not right, and cannot be harmed",
+           [](const Cell& c) { return count(c.with_gold); }}};
+}
+
 }  // namespace
 
 std::span<const CellColumn> cell_columns() {
   static const std::vector<CellColumn> columns = [] {
     std::vector<CellColumn> all = promised_columns();
-    for (auto more : {measured_columns, origin_columns, reference_columns}) {
+    for (auto more : {measured_columns, origin_columns, reference_columns, gold_columns}) {
       for (auto& column : more()) all.push_back(std::move(column));
     }
     return all;

@@ -122,6 +122,33 @@ std::vector<std::vector<schemas::Probe>> probes_of(const schemas::Store& store, 
               fmt::format("{}: there are probes of {} closings; say which one", where, closings.size()));
 }
 
+using GroupKey = std::pair<schemas::RunKey, std::string>;
+
+/// The traces of a run and problem set by whether they are complete.
+struct Completeness {
+  std::int64_t traces = 0;
+  std::int64_t incomplete = 0;
+};
+
+/// Why traces of a run may be missing of which the store has no row; empty where none is.
+std::string missing_beside(const std::string& status) {
+  if (status == "open") return "the run has not ended, so others may be missing";
+  return status == "failed" ? "the run had failures, so others may be missing" : "";
+}
+
+/// Unfinished traces are by nature the longest: without them a run looks shorter than it is.
+void warn_of_incomplete(const schemas::RunRecord& run, const std::string& problem_set,
+                        const Completeness& found, const SourceRequest& request) {
+  const std::string missing = missing_beside(run.status);
+  if (!request.warning || (found.incomplete == 0 && missing.empty())) return;
+  const std::string counts =
+      found.incomplete == 0
+          ? fmt::format("{} traces are complete", found.traces)
+          : fmt::format("{} of {} traces are not complete and left out", found.incomplete, found.traces);
+  request.warning(
+      fmt::format("run {}, {}: {}{}{}", run.uid, problem_set, counts, missing.empty() ? "" : "; ", missing));
+}
+
 void answer_by_probes(const schemas::Store& store, const SourceRequest& request, TraceGroup& group) {
   const auto probes = probes_of(store, request, group);
   for (std::size_t i = 0; i < group.traces.size(); ++i) {
@@ -133,33 +160,46 @@ void answer_by_probes(const schemas::Store& store, const SourceRequest& request,
 }  // namespace
 
 std::string answers_name(const SourceRequest& request) {
-  return (request.answers == AnswerSource::kProbe ? "probe " : "") + request.grading;
+  return std::string(request.answers == AnswerSource::kProbe ? kProbeAnswers : "") + request.grading;
 }
 
 bool GradedTrace::right_at(std::int64_t token) const {
   return event_at(events, token).verdict == to_string(Verdict::kRight);
 }
 
+bool GradedTrace::has_gold() const {
+  return analyze::has_gold(info);
+}
+
 std::vector<TraceGroup> load_groups(const schemas::Store& store, const SourceRequest& request) {
   const std::vector<CurveId> stored = schemas::list_curve_ids(store);
   schemas::TraceFilter filter = request.filter;
-  filter.complete_only = true;
+  filter.complete_only = false;
   std::map<schemas::RunKey, schemas::RunRecord> runs;
   for (auto& run : schemas::list_runs(store)) runs.emplace(run.key, std::move(run.record));
   std::vector<TraceGroup> groups;
-  std::map<std::pair<schemas::RunKey, std::string>, std::size_t> group_of;
+  std::map<GroupKey, std::size_t> group_of;
+  std::map<GroupKey, Completeness> completeness;
   std::map<std::pair<std::size_t, schemas::ProblemKey>, std::size_t> problem_of;
   const TraceSieve sieve(store, request, stored);
   for (auto& trace : schemas::list_traces(store, filter)) {
-    auto events = sieve.pass(trace);
+    Completeness& of_group = completeness[{trace.run, trace.problem_set}];
+    ++of_group.traces;
+    if (!trace.complete) ++of_group.incomplete;
+    auto events = trace.complete ? sieve.pass(trace) : std::nullopt;
     if (!events) continue;
     const auto [entry, is_new] = group_of.try_emplace({trace.run, trace.problem_set}, groups.size());
-    if (is_new) groups.push_back({runs.at(trace.run), trace.problem_set, {}, 0});
+    if (is_new) groups.push_back({runs.at(trace.run), trace.problem_set, {}, 0, 0, 0});
     TraceGroup& group = groups[entry->second];
     const auto [problem, new_problem] =
         problem_of.try_emplace({entry->second, trace.problem}, group.problems);
     if (new_problem) ++group.problems;
     group.traces.push_back({std::move(trace), std::move(*events), problem->second});
+  }
+  for (const auto& [key, found] : completeness) {
+    warn_of_incomplete(runs.at(key.first), key.second, found, request);
+    const auto entry = group_of.find(key);
+    if (entry != group_of.end()) groups[entry->second].incomplete = found.incomplete;
   }
   if (groups.empty()) {
     throw Error(ErrorCode::kNotFound, fmt::format("{}: no complete trace is selected", path_of(store)));
@@ -168,6 +208,22 @@ std::vector<TraceGroup> load_groups(const schemas::Store& store, const SourceReq
     for (TraceGroup& group : groups) answer_by_probes(store, request, group);
   }
   return groups;
+}
+
+void keep_gold(const SourceRequest& request, TraceGroup& group) {
+  const std::size_t all = group.traces.size();
+  std::erase_if(group.traces, [](const GradedTrace& trace) { return !trace.has_gold(); });
+  const std::size_t without = all - group.traces.size();
+  if (without == 0) return;
+  group.without_gold = static_cast<std::int64_t>(without);
+  std::map<std::size_t, std::size_t> problems;
+  for (GradedTrace& trace : group.traces)
+    trace.problem = problems.try_emplace(trace.problem, problems.size()).first->second;
+  group.problems = problems.size();
+  if (!request.warning) return;
+  request.warning(fmt::format(
+      "run {}, {}: {} of {} traces have no gold answer and are left out: they can lose no right one",
+      group.run.uid, group.problem_set, without, all));
 }
 
 std::vector<Measure> choose_measures(const schemas::Store& store, const SourceRequest& request,

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "schemas/curve_store.h"
@@ -30,9 +31,15 @@ struct SourceRequest {
   std::string closing;  ///< of the probes to use; empty: the only one there is
   /// Told of each trace that is left out: one that cannot be graded or replayed, with a failure on record.
   std::function<void(const std::string& trace)> left_out{};
+  /// Told, in a sentence, of traces that the numbers do not include though nothing is wrong with them: those
+  /// that are not complete, and those without a gold answer where only others count.
+  std::function<void(const std::string& sentence)> warning{};
 };
 
-/// What the answers of a request are, for tables: its grading, and before it `probe` where they are probes.
+/// What stands before the grading where the answers are those of probes.
+inline constexpr std::string_view kProbeAnswers = "probe ";
+
+/// What the answers of a request are, for tables: its grading, after kProbeAnswers where they are probes.
 [[nodiscard]] std::string answers_name(const SourceRequest& request);
 
 /// A trace with its answer events.
@@ -42,6 +49,8 @@ struct GradedTrace {
   std::size_t problem = 0;  ///< index among the problems of the group, in order of first appearance
 
   [[nodiscard]] bool right_at(std::int64_t token) const;
+  /// Whether its problem has a gold answer: without one it is never right, and says nothing of harm.
+  [[nodiscard]] bool has_gold() const;
 };
 
 /// The traces of one run and problem set.
@@ -50,6 +59,8 @@ struct TraceGroup {
   std::string problem_set;
   std::vector<GradedTrace> traces;
   std::size_t problems = 0;
+  std::int64_t incomplete = 0;    ///< traces selected and left out, as their recording has not ended
+  std::int64_t without_gold = 0;  ///< traces left out by keep_gold()
 };
 
 /// A signal on a stream.
@@ -62,6 +73,10 @@ struct Measure {
 /// selected, or one has no graded answers and no failure on record that says why, or probes are asked for and
 /// a group has none; Error(kUsage) where it has probes of several closings and none is named.
 [[nodiscard]] std::vector<TraceGroup> load_groups(const schemas::Store& store, const SourceRequest& request);
+
+/// Leaves out the traces without a gold answer, for what rests on right answers: they can lose none, so to
+/// count them would make any rule look harmless. Says so to `request.warning`.
+void keep_gold(const SourceRequest& request, TraceGroup& group);
 
 /// Signals and streams as asked for; where nothing is asked, all that some trace of the group has, in order
 /// of first storing. Throws Error: kNotFound where there are none, kUsage for an unknown name.

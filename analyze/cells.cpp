@@ -50,6 +50,7 @@ void count_traces(const TraceGroup& group, const TraceStops& stops, Cell& cell) 
     ++cell.traces;
     cell.capped += one_if(trace.info.finish == schemas::Finish::kLength);
     cell.finish_known += one_if(trace.info.finish != schemas::Finish::kPartial);
+    cell.with_gold += one_if(trace.has_gold());
     cell.tokens += tokens;
     cell.kept += kept;
     cell.stopped += one_if(kept < tokens);

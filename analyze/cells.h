@@ -42,6 +42,7 @@ struct Cell {
 
   std::int64_t problems = 0;
   std::int64_t finish_known = 0;  ///< traces whose record says how they ended
+  std::int64_t with_gold = 0;  ///< traces whose problem has a gold answer; only these can be right or harmed
   std::int64_t tokens_right = 0;  ///< of the traces that are right in full
   std::int64_t kept_right = 0;
   double mean_saved = 0;               ///< mean over traces of the share that each saves

@@ -211,7 +211,7 @@ class GroupFrontiers {
     for (const std::int64_t percent : request_.within_percent) {
       FrontierPick& pick = frontier.picks.emplace_back();
       pick.within_percent = percent;
-      pick.row = best_within(frontier.rows, frontier.cell.traces * percent / 100);
+      pick.row = best_within(frontier.rows, frontier.cell.with_gold * percent / 100);
       const auto t = pick.row ? std::optional(pick.row->t) : std::nullopt;
       TraceStops stops;
       for (const FrontierTrace& trace : traces) stops.emplace_back(kept_at(trace.corners, trace.tokens, t));

@@ -96,15 +96,16 @@ struct FrontierTrace {
 
 /// What to compute frontiers of.
 struct FrontierRequest : SourceRequest {
-  std::vector<std::string> rules;              ///< guardians without t, see parse_guardian_shape()
-  std::vector<std::int64_t> within_percent{};  ///< shares of the traces, for Frontier::picks
-  std::optional<std::string> reference{};      ///< a rule; the picks' savings are held against its
+  std::vector<std::string> rules;  ///< guardians without t, see parse_guardian_shape()
+  std::vector<std::int64_t>
+      within_percent{};                    ///< shares of the traces with a gold answer, for Frontier::picks
+  std::optional<std::string> reference{};  ///< a rule; the picks' savings are held against its
   Bootstrap bootstrap{};
   int threads = 1;
 };
 
-/// The threshold that saves most where at most a share of the traces may be harmed. Chosen on the traces that
-/// it is measured on, so it flatters: it certifies nothing.
+/// The threshold that saves most where at most a share of the traces with a gold answer may be harmed. Chosen
+/// on the traces that it is measured on, so it flatters: it certifies nothing.
 struct FrontierPick {
   std::int64_t within_percent = 0;
   std::optional<FrontierRow> row;      ///< none: no threshold that stops anything harms so few

@@ -50,6 +50,19 @@ constexpr std::array kSpellings = {
     Spelling{"\u00a0", " "},
     Spelling{"\u2009", " "},
     Spelling{"\u202f", " "},
+    Spelling{"\u2044", "/"},
+};
+
+constexpr std::array kVulgarFractions = {
+    VulgarFraction{"\u00bd", "1", "2"}, VulgarFraction{"\u2153", "1", "3"},
+    VulgarFraction{"\u2154", "2", "3"}, VulgarFraction{"\u00bc", "1", "4"},
+    VulgarFraction{"\u00be", "3", "4"}, VulgarFraction{"\u2155", "1", "5"},
+    VulgarFraction{"\u2156", "2", "5"}, VulgarFraction{"\u2157", "3", "5"},
+    VulgarFraction{"\u2158", "4", "5"}, VulgarFraction{"\u2159", "1", "6"},
+    VulgarFraction{"\u215a", "5", "6"}, VulgarFraction{"\u2150", "1", "7"},
+    VulgarFraction{"\u215b", "1", "8"}, VulgarFraction{"\u215c", "3", "8"},
+    VulgarFraction{"\u215d", "5", "8"}, VulgarFraction{"\u215e", "7", "8"},
+    VulgarFraction{"\u2151", "1", "9"}, VulgarFraction{"\u2152", "1", "10"},
 };
 
 /// The row whose `from` stands at `at`. A control word must end there: `\left` is no part of `\leftarrow`.
@@ -100,10 +113,22 @@ std::optional<std::string_view> peel_once(std::string_view text) {
 
 }  // namespace
 
+const VulgarFraction* vulgar_fraction_at(std::string_view text) {
+  for (const VulgarFraction& fraction : kVulgarFractions) {
+    if (text.starts_with(fraction.character)) return &fraction;
+  }
+  return nullptr;
+}
+
 std::string even_spelling(std::string_view text) {
   std::string even;
   even.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
+    if (const VulgarFraction* fraction = vulgar_fraction_at(text.substr(at))) {
+      even += "\\frac{" + std::string(fraction->above) + "}{" + std::string(fraction->below) + "}";
+      at += fraction->character.size();
+      continue;
+    }
     const Spelling* spelling = spelling_at(text, at);
     if (spelling == nullptr) {
       const bool escape = text[at] == '\\' && at + 1 < text.size();

@@ -79,6 +79,10 @@ Verdict judge(std::string_view answer, std::string_view gold, schemas::AnswerKin
   }
 }
 
+bool has_gold(const schemas::TraceInfo& trace) {
+  return trace.kind != schemas::AnswerKind::kNone && !trim(trace.gold).empty();
+}
+
 schemas::AnswerKind guess_answer_kind(std::string_view gold) {
   if (trim(gold).empty()) return schemas::AnswerKind::kNone;
   if (reads("number", gold)) return schemas::AnswerKind::kNumber;

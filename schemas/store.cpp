@@ -130,12 +130,13 @@ Store Store::open(const fs::path& path, Access access) {
       Store store(path, open_for_reading(path));
       const int version = checked_version(store.database(), path);
       if (version < static_cast<int>(migrations().size())) {
-        throw Error(version == 0 ? ErrorCode::kCorrupt : ErrorCode::kConflict,
-                    version == 0
-                        ? fmt::format("{} is an empty file, not a trace store", path.string())
-                        : fmt::format("{} is a trace store of version {}, older than {}: any command that "
-                                      "writes to it migrates it",
-                                      path.string(), version, migrations().size()));
+        throw Error(
+            version == 0 ? ErrorCode::kCorrupt : ErrorCode::kConflict,
+            version == 0
+                ? fmt::format("{} is an empty file, not a trace store", path.string())
+                : fmt::format("{} is a trace store of version {}, older than {}; `lil grade {}` brings "
+                              "it up to date",
+                              path.string(), version, migrations().size(), path.string()));
       }
       return store;
     }

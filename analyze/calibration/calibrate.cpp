@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <exception>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <numeric>
+#include <thread>
 #include <utility>
 
 #include "analyze/calibration/trial_group.h"
@@ -39,10 +42,16 @@ void check_request(const CalibrationRequest& request) {
                           shares[1], shares[2]));
 }
 
-/// The one run and problem set that is selected.
+/// The traces with a gold answer of the one run and problem set that is selected.
 TraceGroup load_group(const schemas::Store& store, const SourceRequest& request) {
   std::vector<TraceGroup> groups = load_groups(store, request);
-  if (groups.size() == 1) return std::move(groups.front());
+  if (groups.size() == 1) {
+    keep_gold(request, groups.front());
+    if (!groups.front().traces.empty()) return std::move(groups.front());
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("{}: no trace of run {}, {} has a gold answer, which every risk rests on",
+                            store.path().string(), groups.front().run.uid, groups.front().problem_set));
+  }
   std::string names;
   for (const TraceGroup& group : groups) {
     names +=
@@ -59,17 +68,35 @@ class FamilyMaker {
   FamilyMaker(const schemas::Store& store, const TraceGroup& group)
       : store_(store), group_(group), chooser_(store, group) {}
 
-  Family make(std::size_t measure_index, const Measure& measure, const GuardianShape& shape) {
-    const CurveId id =
-        chooser_.choose("rule " + shape.name, std::gcd(shape.every_tokens, shape.phase_tokens), measure);
-    auto known = curves_.find(id);
-    if (known == curves_.end()) known = curves_.emplace(id, read(id)).first;
-    Family family{measure_index, {}};
-    for (std::size_t i = 0; i < group_.traces.size(); ++i) {
-      family.corners.push_back(stop_corners(known->second[i], group_.traces[i].info.tokens, shape));
+  /// Of one measure, in the order of the shapes; every n-th of them to the n-th of the threads.
+  std::vector<Family> make(std::size_t measure_index, const Measure& measure,
+                           const std::vector<GuardianShape>& shapes, int threads) {
+    const std::size_t first_id = ids_.size();
+    for (const GuardianShape& shape : shapes) {
+      ids_.push_back(
+          chooser_.choose("rule " + shape.name, std::gcd(shape.every_tokens, shape.phase_tokens), measure));
+      if (curves_.count(ids_.back()) == 0) curves_.emplace(ids_.back(), read(ids_.back()));
     }
-    ids_.push_back(id);
-    return family;
+    std::vector<Family> families(shapes.size(), Family{measure_index, {}});
+    const std::size_t workers = std::min(static_cast<std::size_t>(std::max(1, threads)), shapes.size());
+    std::vector<std::exception_ptr> failures(workers);
+    const auto work = [&](std::size_t first) {
+      try {
+        for (std::size_t s = first; s < shapes.size(); s += workers)
+          families[s].corners = corners_of(curves_.at(ids_[first_id + s]), shapes[s]);
+      } catch (...) {
+        failures[first] = std::current_exception();
+      }
+    };
+    {
+      std::vector<std::jthread> others;
+      for (std::size_t first = 1; first < workers; ++first) others.emplace_back(work, first);
+      work(0);
+    }
+    for (const auto& failure : failures) {
+      if (failure) std::rethrow_exception(failure);
+    }
+    return families;
   }
 
   /// Of the family made as number `index`.
@@ -81,6 +108,13 @@ class FamilyMaker {
   }
 
  private:
+  [[nodiscard]] std::vector<std::vector<StopCorner>> corners_of(const std::vector<schemas::Curve>& curves,
+                                                                const GuardianShape& shape) const {
+    std::vector<std::vector<StopCorner>> corners;
+    for (std::size_t i = 0; i < curves.size(); ++i)
+      corners.push_back(stop_corners(curves[i], group_.traces[i].info.tokens, shape));
+    return corners;
+  }
   [[nodiscard]] std::vector<schemas::Curve> read(const CurveId& id) const {
     std::vector<schemas::Curve> curves;
     for (const GradedTrace& trace : group_.traces) {
@@ -162,13 +196,17 @@ Certificate certify_chosen(const Bench& bench, const FamilyMaker& maker, const C
   certificate.t = *chosen.t;
   certificate.split_seed = request.split.seed;
   certificate.split_shares = request.split.shares;
+  certificate.incomplete = bench.group.incomplete;
+  certificate.without_gold = bench.group.without_gold;
+  certificate.run_status = bench.group.run.status;
+  certificate.closing = request.closing;
   certificate.data_sha256 = data_hash(bench.group, bench.trials, maker.curves());
   const GroupSetting setting = setting_of(bench, maker, chosen.family, *chosen.t);
   for (const Part part : kParts) {
     const GroupPart in_part = part_of_group(bench.group, bench.trials, part);
     const TraceStops stops = stops_at(in_part, *setting.family, setting.t);
     const double risk = outcome(bench.trials, *setting.family, chosen.t, part, bench.plan.risk).risk;
-    PartReport report = report_part(in_part.group, stops, setting, risk, request.grading);
+    PartReport report = report_part(in_part.group, stops, setting, risk, answers_name(request));
     if (part == Part::kTune) certificate.tune = std::move(report);
     if (part == Part::kCalibrate) certificate.calibrate = std::move(report);
     if (part == Part::kTest)
@@ -254,11 +292,12 @@ Calibration calibrate(const schemas::Store& store, const CalibrationRequest& req
   Bench bench{std::move(group), std::move(trials), {}, {}, plan, {}};
   FamilyMaker maker(store, bench.group);
   const std::vector<Measure> measures = choose_measures(store, request, bench.group);
+  std::vector<GuardianShape> shapes;
+  for (const std::string& rule : request.rules) shapes.push_back(parse_guardian_shape(rule));
   for (std::size_t m = 0; m < measures.size(); ++m) {
-    for (const std::string& rule : request.rules) {
-      bench.shapes.push_back(parse_guardian_shape(rule));
-      bench.families.push_back(maker.make(m, measures[m], bench.shapes.back()));
-    }
+    bench.shapes.insert(bench.shapes.end(), shapes.begin(), shapes.end());
+    auto families = maker.make(m, measures[m], shapes, request.threads);
+    std::move(families.begin(), families.end(), std::back_inserter(bench.families));
   }
   bench.result = learn_then_test(bench.trials, bench.families, plan);
   Calibration found;
@@ -287,6 +326,8 @@ Recheck recheck(const schemas::Store& store, const SourceRequest& request,
   sources.signals = {certified.signal};
   sources.streams = {certified.stream};
   sources.grading = certified.grading;
+  sources.answers = certified.answers;
+  sources.closing = certified.closing;
   const TraceGroup group = load_group(store, sources);
   Recheck found;
   found.only_test_part = group.problem_set == certified.problem_set;
@@ -300,7 +341,8 @@ Recheck recheck(const schemas::Store& store, const SourceRequest& request,
   }
   FamilyMaker maker(store, group);
   const GuardianShape shape = parse_guardian_shape(certified.shape);
-  const Family family = maker.make(0, choose_measures(store, sources, group).front(), shape);
+  const Family family =
+      std::move(maker.make(0, choose_measures(store, sources, group).front(), {shape}, 1).front());
   const GroupSetting setting{&family, maker.id_of(0), &shape, certified.t};
   const Risk& risk = find_risk(certified.risk);
   const Outcome seen = outcome(trials, family, certified.t, Part::kTest, risk);
@@ -308,7 +350,7 @@ Recheck recheck(const schemas::Store& store, const SourceRequest& request,
   const GroupPart part = part_of_group(group, trials, Part::kTest);
   found.rule = shape.with_threshold(certified.t);
   found.part =
-      report_part(part.group, stops_at(part, family, certified.t), setting, seen.risk, sources.grading);
+      report_part(part.group, stops_at(part, family, certified.t), setting, seen.risk, answers_name(sources));
   found.signal_version = setting.curve.version;
   found.p_value_kind = fitting_p_value(risk, trials.has_repeats(), std::nullopt);
   found.p_value = p_value(found.p_value_kind, seen.losses, alpha);

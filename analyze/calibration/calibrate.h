@@ -29,6 +29,7 @@ struct CalibrationRequest : SourceRequest {
   std::size_t most_chains = 2;
   std::size_t most_thresholds = 0;  ///< see TestPlan
   Bootstrap bootstrap{};
+  int threads = 1;  ///< results do not depend on it
 };
 
 /// The plan that a request makes for trials. Throws Error(kUsage) for what is unknown or out of range, where
@@ -68,9 +69,10 @@ struct Calibration {
 };
 
 /// Chooses on tune, tests on calibrate, reports on test: see learn_then_test(). Nothing is certified that
-/// saves no tokens on calibrate. Throws Error: kUsage for what is unknown or out of range, where the traces
-/// are of several runs or problem sets, where a part has no problem, and where the p-value does not fit the
-/// losses; kNotFound as analyze_cells() does.
+/// saves no tokens on calibrate. Traces without a gold answer are left out of all three parts, see
+/// keep_gold(). Throws Error: kUsage for what is unknown or out of range, where the traces are of several
+/// runs or problem sets, where a part has no problem, and where the p-value does not fit the losses;
+/// kNotFound as analyze_cells() does.
 [[nodiscard]] Calibration calibrate(const schemas::Store& store, const CalibrationRequest& request);
 
 /// What a certificate's setting does on other data.

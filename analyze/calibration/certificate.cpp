@@ -81,6 +81,21 @@ Json premises_of(const Certificate& certificate) {
 Json grounds_of(const Certificate& certificate) {
   const Cell& cell = certificate.calibrate.cell;
   Json grounds = premises_of(certificate);
+  if (certificate.without_gold > 0) {
+    grounds.push_back(fmt::format(
+        "{} traces whose problem has no gold answer are left out: nothing is claimed of such problems",
+        certificate.without_gold));
+  }
+  if (certificate.incomplete > 0) {
+    grounds.push_back(fmt::format(
+        "{} traces that were not complete are left out, though the longest generations end last: nothing is "
+        "claimed of problems whose generation does not end",
+        certificate.incomplete));
+  }
+  if (certificate.run_status == "open" || certificate.run_status == "failed") {
+    grounds.push_back(fmt::format("the run was {} when it was calibrated on: not all of its problems are in",
+                                  certificate.run_status));
+  }
   if (costs_answers(certificate)) {
     grounds.push_back(fmt::format(
         "{} does not count right answers: of the calibrate traces {} are right in full and {} at the stop",
@@ -177,7 +192,10 @@ std::string to_json(const Certificate& certificate) {
                {"live_stop_rule", cell.stop_rule},
                {"cap_tokens", cell.cap_tokens ? Json(*cell.cap_tokens) : Json(nullptr)},
                {"capped", cell.capped},
-               {"finish_known", cell.finish_known}};
+               {"finish_known", cell.finish_known},
+               {"incomplete", certificate.incomplete},
+               {"without_gold", certificate.without_gold}};
+  if (!certificate.closing.empty()) json["closing"] = certificate.closing;
   json["split"] = {{"seed", certificate.split_seed}, {"shares", certificate.split_shares}};
   json["tune"] = json_of(certificate.tune);
   json["calibrate"] = json_of(certificate.calibrate);
@@ -202,6 +220,11 @@ CertifiedSetting parse_certificate(std::string_view text, const std::string& whe
   setting.signal_version = text_in(json, "signal_version", where);
   setting.stream = text_in(json, "stream", where);
   setting.grading = text_in(json, "grading", where);
+  if (setting.grading.starts_with(kProbeAnswers)) {
+    setting.grading.erase(0, kProbeAnswers.size());
+    setting.answers = AnswerSource::kProbe;
+  }
+  if (json.contains("closing")) setting.closing = text_in(json, "closing", where);
   setting.run = text_in(json, "run", where);
   setting.problem_set = text_in(json, "problem_set", where);
   const Json split = json.contains("split") ? json["split"] : Json();

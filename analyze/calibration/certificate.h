@@ -48,7 +48,11 @@ struct Certificate {
   std::int64_t t = 0;
   std::uint64_t split_seed = 0;
   std::array<double, 3> split_shares{};
-  std::string data_sha256;  ///< of traces, curves and answers; see data_hash()
+  std::string data_sha256;        ///< of traces, curves and answers; see data_hash()
+  std::int64_t incomplete = 0;    ///< traces of the run left out, as their recording had not ended
+  std::int64_t without_gold = 0;  ///< traces left out, as their problem has no gold answer
+  std::string run_status;         ///< of the run when it was calibrated on
+  std::string closing;            ///< of the probes whose answers count, where it was named
   PartReport tune;
   PartReport calibrate;
   TestReport test;
@@ -83,7 +87,9 @@ struct CertifiedSetting {
   std::string signal;
   std::string signal_version;
   std::string stream;
-  std::string grading;
+  std::string grading;  ///< without what tells probes
+  AnswerSource answers = AnswerSource::kReadable;
+  std::string closing;
   std::string run;
   std::string problem_set;
   std::uint64_t split_seed = 0;

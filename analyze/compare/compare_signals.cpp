@@ -1,5 +1,7 @@
 #include "analyze/compare/compare_signals.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cassert>
 #include <exception>
@@ -15,6 +17,7 @@
 #include "replay/stream.h"
 #include "schemas/cost_store.h"
 #include "schemas/curve_store.h"
+#include "schemas/error.h"
 #include "schemas/trace_store.h"
 
 namespace lil::analyze {
@@ -311,9 +314,17 @@ LoopDelays measure_delays(const TraceGroup& group, const std::vector<std::option
 void compare_signals(const schemas::Store& store, const SignalComparisonRequest& request,
                      const std::function<void(const SignalComparison&)>& take) {
   if (request.reference) static_cast<void>(replay::make_signal(*request.reference));
-  for (const TraceGroup& group : load_groups(store, request)) {
+  bool any_gold = false;
+  for (TraceGroup& group : load_groups(store, request)) {
+    keep_gold(request, group);
+    if (group.traces.empty()) continue;
+    any_gold = true;
     take(Comparer(store, group, request).compare());
   }
+  if (any_gold) return;
+  throw Error(ErrorCode::kNotFound,
+              fmt::format("{}: no trace that is selected has a gold answer, which every risk rests on",
+                          store.path().string()));
 }
 
 }  // namespace lil::analyze

@@ -22,7 +22,6 @@ namespace lil::analyze {
 struct SignalComparisonRequest : CalibrationRequest {
   std::optional<std::string> reference;  ///< a signal, in any spelling, that the others are held against
   LoopDefinition loop{};
-  int threads = 1;
 };
 
 /// What stopping did about loops. A delay is from the loop's first token to the stop.
@@ -85,6 +84,8 @@ struct SignalComparison {
 /// one is not. Bootstraps draw the same problems for every signal; replicates without positives or negatives
 /// are left out of those of the AUC. The reference is the named signal on `text`, else on its first stream;
 /// where it is not among the signals there are no differences.
+///
+/// Traces without a gold answer are left out, see keep_gold().
 ///
 /// One comparison for each run and problem set, handed to `take` in the order of the store. Results do not
 /// depend on the number of threads. Throws as calibrate() does.

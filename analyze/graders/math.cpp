@@ -9,7 +9,7 @@
 namespace lil::analyze {
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 Comparison compare_read(std::string_view answer, std::string_view gold, math::Commas commas,
                         math::Budget& budget) {

@@ -16,7 +16,7 @@ namespace {
 using boost::multiprecision::cpp_int;
 using boost::multiprecision::cpp_rational;
 
-constexpr int kVersion = 2;
+constexpr int kVersion = 3;
 constexpr int kMaxExponent = 4096;
 constexpr std::size_t kMaxPowerBits = 16384;  // a little more than 10^4096 has
 

@@ -8,7 +8,7 @@
 namespace lil::analyze {
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 /// Bytes of the control sequence at `at`: `\frac`, `\{`.
 std::size_t control_length(std::string_view text, std::size_t at) {

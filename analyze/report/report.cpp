@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -30,6 +33,7 @@ std::vector<GroupCells> groups_of(const schemas::Store& store, const ReportReque
   return analyze_groups(store, cells);
 }
 
+/// Counts of a run and problem set.
 struct GroupCounts {
   std::int64_t tokens = 0;
   std::int64_t right = 0;
@@ -43,7 +47,7 @@ GroupCounts count(const TraceGroup& group) {
   for (const GradedTrace& trace : group.traces) {
     counts.tokens += trace.info.tokens;
     counts.right += trace.right_at(trace.info.tokens) ? 1 : 0;
-    counts.gold += trace.info.gold.empty() ? 0 : 1;
+    counts.gold += trace.has_gold() ? 1 : 0;
     counts.cut += trace.info.finish == schemas::Finish::kLength ? 1 : 0;
     counts.finish_known += trace.info.finish == schemas::Finish::kPartial ? 0 : 1;
   }
@@ -55,28 +59,94 @@ std::string share_of(std::int64_t part, std::int64_t whole) {
   return spoken_percent(static_cast<double>(part) / static_cast<double>(whole)) + " %";
 }
 
+/// Rounded as `lil analyze` does it: halves to even.
+std::string mean_of(std::int64_t sum, std::int64_t count) {
+  if (count == 0) return page::kNotKnown;
+  return grouped(std::llrint(static_cast<double>(sum) / static_cast<double>(count)));
+}
+
+/// A column of the runs' table.
+struct RunColumn {
+  std::string name;
+  bool only_if_different = false;  ///< left out where all rows have one value: the sentence above names it
+  bool only_if_any = false;        ///< left out where no row has a value
+  std::string (*value)(const TraceGroup& group, const GroupCounts& counts);
+};
+
+/// In the order of reading: what a run is, how well it did, at what length. A narrow window shows the first.
+std::vector<RunColumn> run_columns() {
+  using Group = TraceGroup;
+  using Counts = GroupCounts;
+  return {
+      {"run", false, false, [](const Group& g, const Counts&) { return g.run.uid; }},
+      {"model", true, false, [](const Group& g, const Counts&) { return g.run.model; }},
+      {"policy", true, false, [](const Group& g, const Counts&) { return page::brief_policy(g.run.policy); }},
+      {"problem set", true, false, [](const Group& g, const Counts&) { return g.problem_set; }},
+      {"right", false, false,
+       [](const Group&, const Counts& c) {
+         return c.gold == 0 ? std::string(page::kNotKnown) : grouped(c.right);
+       }},
+      {"with gold", false, false, [](const Group&, const Counts& c) { return grouped(c.gold); }},
+      {"right of those with gold", false, false,
+       [](const Group&, const Counts& c) { return share_of(c.right, c.gold); }},
+      {"traces", false, false,
+       [](const Group& g, const Counts&) { return grouped(static_cast<std::int64_t>(g.traces.size())); }},
+      {"not complete, left out", false, true,
+       [](const Group& g, const Counts&) {
+         return g.incomplete == 0 ? std::string() : grouped(g.incomplete);
+       }},
+      {"problems", false, false,
+       [](const Group& g, const Counts&) { return grouped(static_cast<std::int64_t>(g.problems)); }},
+      {"mean tokens", false, false,
+       [](const Group& g, const Counts& c) {
+         return mean_of(c.tokens, static_cast<std::int64_t>(g.traces.size()));
+       }},
+      {"cap", false, false,
+       [](const Group& g, const Counts&) {
+         return g.run.cap_tokens ? grouped(*g.run.cap_tokens) : std::string(page::kNotKnown);
+       }},
+      {"cut by it", false, false,
+       [](const Group&, const Counts& c) { return share_of(c.cut, c.finish_known); }},
+      {"stopped live by", false, true, [](const Group& g, const Counts&) { return g.run.stop_rule; }},
+  };
+}
+
+bool is_shown(const RunColumn& column, const std::vector<std::string>& values) {
+  if (column.only_if_different)
+    return std::any_of(values.begin(), values.end(),
+                       [&](const auto& value) { return value != values.front(); });
+  if (column.only_if_any)
+    return std::any_of(values.begin(), values.end(), [](const auto& value) { return !value.empty(); });
+  return true;
+}
+
 /// A line a run and problem set: what the store holds.
 ReportTable runs_table(const std::vector<GroupCells>& groups) {
-  ReportTable table{{"run", "model", "policy", "problem set", "traces", "problems", "with gold", "right",
-                     "mean tokens", "cap", "cut by it", "stopped live by"},
-                    {}};
-  for (const GroupCells& entry : groups) {
-    const TraceGroup& group = entry.group;
-    const GroupCounts counts = count(group);
-    const auto traces = static_cast<std::int64_t>(group.traces.size());
-    table.rows.push_back(
-        {group.run.uid, group.run.model, page::brief_policy(group.run.policy), group.problem_set,
-         grouped(traces), grouped(static_cast<std::int64_t>(group.problems)), grouped(counts.gold),
-         share_of(counts.right, counts.gold), grouped(counts.tokens / std::max<std::int64_t>(traces, 1)),
-         group.run.cap_tokens ? grouped(*group.run.cap_tokens) : page::kNotKnown,
-         share_of(counts.cut, counts.finish_known), group.run.stop_rule});
+  std::vector<GroupCounts> counts;
+  for (const GroupCells& entry : groups) counts.push_back(count(entry.group));
+  ReportTable table;
+  table.rows.resize(groups.size());
+  for (const RunColumn& column : run_columns()) {
+    std::vector<std::string> values;
+    for (std::size_t i = 0; i < groups.size(); ++i)
+      values.push_back(column.value(groups[i].group, counts[i]));
+    if (!is_shown(column, values)) continue;
+    table.columns.push_back(column.name);
+    for (std::size_t i = 0; i < groups.size(); ++i) table.rows[i].push_back(std::move(values[i]));
   }
-  const bool live =
-      std::any_of(table.rows.begin(), table.rows.end(), [](const auto& row) { return !row.back().empty(); });
-  if (live) return table;
-  table.columns.pop_back();
-  for (auto& row : table.rows) row.pop_back();
   return table;
+}
+
+/// What the numbers do not include though nothing is wrong with it, a line each.
+std::string warnings_html(const std::vector<std::string>& warnings) {
+  constexpr std::size_t kMostLines = 12;
+  std::vector<ReportNote> notes;
+  for (std::size_t i = 0; i < std::min(warnings.size(), kMostLines); ++i)
+    notes.push_back({"runs", warnings[i]});
+  if (warnings.size() > kMostLines)
+    notes.push_back(
+        {"runs", fmt::format("… and {} runs more, see the table of the runs", warnings.size() - kMostLines)});
+  return page::notes_html(notes);
 }
 
 std::string names(const std::set<std::string>& values, const char* one, const char* many) {
@@ -138,9 +208,38 @@ std::vector<ReportNote> other_notes(const ReportFigures& figures) {
   return notes;
 }
 
-void add_figures(page::Page& page, const ReportFigures& figures) {
-  for (const ReportFigure& figure : figures.figures)
-    page.sections.push_back(page::figure_section(figure, notes_on(figures, figure.id)));
+/// Tables come whole as long as figures and tables have at most `most_bytes`; beyond, the largest are cut
+/// first.
+void add_figures(page::Page& page, const ReportFigures& figures, std::int64_t most_bytes) {
+  constexpr std::size_t kFirstRows = 50;
+  struct Drawn {
+    page::Section whole;
+    page::Section cut;
+    [[nodiscard]] std::size_t saved() const {
+      return whole.html.size() - std::min(cut.html.size(), whole.html.size());
+    }
+  };
+  std::vector<Drawn> drawn;
+  std::int64_t bytes = 0;
+  for (const ReportFigure& figure : figures.figures) {
+    const auto notes = notes_on(figures, figure.id);
+    drawn.push_back({page::figure_section(figure, notes, figure.table.rows.size()),
+                     page::figure_section(figure, notes, kFirstRows)});
+    bytes += static_cast<std::int64_t>(drawn.back().whole.html.size());
+  }
+  while (bytes > most_bytes) {
+    const auto largest = std::max_element(
+        drawn.begin(), drawn.end(), [](const Drawn& a, const Drawn& b) { return a.saved() < b.saved(); });
+    if (largest == drawn.end() || largest->saved() == 0) break;
+    bytes -= static_cast<std::int64_t>(largest->saved());
+    largest->whole = largest->cut;
+  }
+  for (Drawn& each : drawn) page.sections.push_back(std::move(each.whole));
+}
+
+/// The rest is of the traces, which get what the tables leave, and this in any case.
+std::int64_t most_figure_bytes(std::int64_t most_bytes) {
+  return most_bytes - most_bytes / 5;
 }
 
 void add_other_notes(page::Page& page, const ReportFigures& figures) {
@@ -150,18 +249,29 @@ void add_other_notes(page::Page& page, const ReportFigures& figures) {
 
 }  // namespace
 
-Report build_report(const schemas::Store& store, const ReportRequest& request) {
-  constexpr std::size_t kMostRuns = 500;
+Report build_report(const schemas::Store& store, const ReportRequest& request, const ReportStage& stage) {
+  const auto now = [&](int done, const char* next) {
+    if (stage) stage(done, kReportStages, next);
+  };
   Report report;
-  const std::vector<GroupCells> groups = groups_of(store, request);
+  std::vector<std::string> warnings;
+  ReportRequest heard = request;
+  heard.warning = [&](const std::string& sentence) {
+    warnings.push_back(sentence);
+    if (request.warning) request.warning(sentence);
+  };
+  now(0, "reading traces, finding stops");
+  const std::vector<GroupCells> groups = groups_of(store, heard);
   ReportRequest silent = request;  // what is left out was told of above
   silent.left_out = {};
+  silent.warning = {};
+  now(1, "drawing figures");
   report.figures = draw_report_figures(store, silent);
   page::Page page;
   page.title = store.path().filename().string();
-  page.lead = lead_html(request, groups);
-  page.sections.push_back({"runs", "The runs", page::table_html(runs_table(groups), kMostRuns, "")});
-  add_figures(page, report.figures);
+  page.lead = lead_html(request, groups) + warnings_html(warnings);
+  page.sections.push_back({"runs", "The runs", page::table_html(runs_table(groups), groups.size(), "")});
+  add_figures(page, report.figures, most_figure_bytes(request.most_bytes));
   const std::size_t explorer = page.sections.size();
   page.sections.push_back(page::explorer_section({}));
   add_other_notes(page, report.figures);
@@ -174,12 +284,14 @@ Report build_report(const schemas::Store& store, const ReportRequest& request) {
                 fmt::format("the figures alone are more than {} bytes; select fewer runs with --where",
                             request.most_bytes));
   }
+  now(2, "choosing traces to open");
   const page::ExplorerData data = page::collect_traces(store, request, groups, room);
   report.traces = data.traces;
   report.traces_held = static_cast<std::int64_t>(data.texts.size());
   page.sections[explorer] = page::explorer_section(data);
   page.end = page::data_elements(data);
   report.html = page::render(page);
+  now(kReportStages, "");
   return report;
 }
 
@@ -188,7 +300,7 @@ std::string build_figure_page(const std::string& title, const ReportTable& summa
   page::Page page;
   page.title = title;
   page.sections.push_back({"summary", "In numbers", page::table_html(summary, summary.rows.size(), "")});
-  add_figures(page, figures);
+  add_figures(page, figures, ReportRequest{}.most_bytes);
   add_other_notes(page, figures);
   return page::render(page);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,18 @@ struct Report {
   std::int64_t traces_held = 0;  ///< that can be opened in the page
 };
 
+/// Told at the start of each stage, and at the end: how many of how many are done, and what comes next.
+using ReportStage = std::function<void(int done, int total, const std::string& next)>;
+inline constexpr int kReportStages = 3;
+
 /// The page with the figures that draw_report_figures() makes and, of as many traces as request.most_traces
-/// and request.most_bytes allow, the texts. It names the store by its file name alone, and holds no date.
+/// and request.most_bytes allow, the texts. Tables of figures come before the texts: they are whole as long
+/// as four fifths of request.most_bytes hold them. It names the store by its file name alone, and holds no
+/// date: the same store under the same name gives the same bytes. What request.warning is told stands on top.
 /// Throws as analyze_cells() does, and Error(kInput) where the figures alone are more than
 /// request.most_bytes.
-[[nodiscard]] Report build_report(const schemas::Store& store, const ReportRequest& request);
+[[nodiscard]] Report build_report(const schemas::Store& store, const ReportRequest& request,
+                                  const ReportStage& stage = {});
 
 /// A page of a table and figures alone, without scripts.
 [[nodiscard]] std::string build_figure_page(const std::string& title, const ReportTable& summary,

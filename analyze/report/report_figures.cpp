@@ -1,5 +1,6 @@
 #include "analyze/report/report_figures.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -11,13 +12,14 @@ namespace {
 struct FigureRow {
   const char* id;
   Drawing (*draw)(ReportSources& sources);
+  bool has_others = false;  ///< figures whose ids begin with this one and a dash
 };
 
 /// All figures, in the order of the report.
 constexpr std::array kFigures{
     FigureRow{"budget", draw_budget},
     FigureRow{"lengths", draw_lengths},
-    FigureRow{"curves", draw_curves},
+    FigureRow{"curves", draw_curves, true},
     FigureRow{"plane", draw_plane},
     FigureRow{"pareto", draw_pareto},
     FigureRow{"signals", draw_signals},
@@ -37,6 +39,15 @@ ReportFigures draw_report_figures(const schemas::Store& store, const ReportReque
     for (std::string& note : drawing.notes) report.notes.push_back({row.id, std::move(note)});
   }
   return report;
+}
+
+bool is_report_figure(std::string_view id) {
+  return std::any_of(kFigures.begin(), kFigures.end(), [&](const FigureRow& row) {
+    const std::string_view beginning = row.id;
+    const bool is_another = row.has_others && id.substr(0, beginning.size()) == beginning &&
+                            id.size() > beginning.size() && id[beginning.size()] == '-';
+    return id == beginning || is_another;
+  });
 }
 
 }  // namespace lil::analyze

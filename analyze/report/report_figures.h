@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analyze/cell_sources.h"
@@ -29,6 +30,9 @@ struct ReportFigures {
 /// the same bytes, whatever request.threads is. Throws Error as load_groups() does where nothing is selected
 /// or graded, kUsage for an unknown signal or rule.
 [[nodiscard]] ReportFigures draw_report_figures(const schemas::Store& store, const ReportRequest& request);
+
+/// Whether draw_report_figures() makes a figure of this id of some store.
+[[nodiscard]] bool is_report_figure(std::string_view id);
 
 /// Two runs of the same problems, each with the name that the figure gives it.
 struct RunPair {

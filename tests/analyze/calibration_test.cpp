@@ -313,6 +313,115 @@ TEST_F(MadeUpRun, AnotherCertificateOfTheSameGenerationsIsFound) {
   EXPECT_TRUE(made_before(stored, "another", first.problem_set, "").empty());
 }
 
+/// Traces of problems without a gold answer, or not complete: neither may make a setting look harmless.
+class MadeUpRunWithMore : public MadeUpRun {
+ protected:
+  MadeUpRunWithMore() {
+    request_.warning = [this](const std::string& sentence) { warnings_.push_back(sentence); };
+  }
+
+  void add_without_gold(int count) {
+    for (int i = 0; i < count; ++i) {
+      const auto before = written_.traces().size();
+      written_.add_trace(key(), {.problem = "open" + std::to_string(i),
+                                 .gold = "",
+                                 .text = "\\boxed{1}" + std::string(51, '.'),
+                                 .kind = schemas::AnswerKind::kNone});
+      const auto trace = written_.traces().at(before);
+      schemas::put_curve(written_.store(), trace.key, {"lz4", "1 (lz4 1)", "text", 10},
+                         {10, {0, 30, 60, 90, 120, 150, 180}}, 0);
+    }
+    (void)grade_store(written_.store(), Extraction::parse(kDefaultExtractors), {});
+  }
+
+  void add_incomplete() {
+    const auto problem =
+        schemas::put_problem(written_.store(), {"set", "unfinished", "?", "1", schemas::AnswerKind::kNumber});
+    schemas::NewTrace start;
+    start.uid = "0123456789abcdef";
+    start.run = key();
+    start.problem = problem;
+    schemas::TraceWriter writer(written_.store(), start);
+  }
+
+  schemas::RunKey key() { return schemas::list_runs(written_.store()).front().key; }
+
+  std::vector<std::string> warnings_;
+};
+
+TEST_F(MadeUpRunWithMore, TracesWithoutGoldAreInNoPartAndChangeNothing) {
+  const Certificate alone = *calibrate(written_.store(), request_).certificate;
+  EXPECT_EQ(alone.without_gold, 0);
+  warnings_.clear();
+  add_without_gold(60);
+  const Certificate certificate = *calibrate(written_.store(), request_).certificate;
+  EXPECT_EQ(certificate.without_gold, 60);
+  EXPECT_EQ(certificate.calibrate.cell.problems, alone.calibrate.cell.problems);
+  EXPECT_EQ(
+      certificate.tune.cell.traces + certificate.calibrate.cell.traces + certificate.test.part.cell.traces,
+      600);
+  EXPECT_EQ(certificate.p_value, alone.p_value);
+  EXPECT_EQ(certificate.data_sha256, alone.data_sha256);
+  EXPECT_NE(to_json(certificate).find("60 traces whose problem has no gold answer are left out"),
+            std::string::npos);
+  EXPECT_EQ(to_json(alone).find("no gold answer"), std::string::npos);
+  ASSERT_FALSE(warnings_.empty());
+  EXPECT_NE(warnings_.back().find("60 of 660 traces have no gold answer and are left out"), std::string::npos)
+      << warnings_.back();
+  CertifiedSetting setting = parse_certificate(to_json(certificate), "c.json");
+  setting.problem_set = "another";
+  EXPECT_EQ(recheck(written_.store(), {}, setting).part.cell.traces, 600);
+}
+
+TEST_F(MadeUpRunWithMore, WithoutAnyGoldNothingCanBeCertified) {
+  request_.filter.problem_id = "open0";
+  add_without_gold(1);
+  try {
+    (void)calibrate(written_.store(), request_);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("has a gold answer, which every risk rests on"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
+TEST_F(MadeUpRunWithMore, UnfinishedRecordingsAreWarnedOf) {
+  add_incomplete();
+  const Certificate certificate = *calibrate(written_.store(), request_).certificate;
+  EXPECT_EQ(certificate.incomplete, 1);
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_NE(warnings_[0].find("1 of 601 traces are not complete and left out; the run has not ended"),
+            std::string::npos)
+      << warnings_[0];
+  const std::string json = to_json(certificate);
+  EXPECT_NE(json.find("1 traces that were not complete are left out"), std::string::npos);
+  EXPECT_NE(json.find("the run was open when it was calibrated on"), std::string::npos);
+}
+
+TEST_F(MadeUpRunWithMore, ACompleteRunIsNotWarnedOf) {
+  schemas::set_run_status(written_.store(), key(), "complete");
+  const Certificate certificate = *calibrate(written_.store(), request_).certificate;
+  EXPECT_TRUE(warnings_.empty());
+  EXPECT_EQ(to_json(certificate).find("when it was calibrated on"), std::string::npos);
+}
+
+TEST_F(MadeUpRun, IsTheSameOnAnyNumberOfThreads) {
+  const std::string one = to_json(*calibrate(written_.store(), request_).certificate);
+  request_.threads = 3;
+  EXPECT_EQ(to_json(*calibrate(written_.store(), request_).certificate), one);
+}
+
+TEST_F(MadeUpRun, ACertificateOfProbesIsReadBackAsOne) {
+  Certificate certificate = *calibrate(written_.store(), request_).certificate;
+  certificate.calibrate.cell.grading = std::string(kProbeAnswers) + request_.grading;
+  certificate.closing = "\nAnswer: ";
+  const CertifiedSetting setting = parse_certificate(to_json(certificate), "c.json");
+  EXPECT_EQ(setting.grading, request_.grading);
+  EXPECT_EQ(setting.answers, AnswerSource::kProbe);
+  EXPECT_EQ(setting.closing, "\nAnswer: ");
+}
+
 TEST_F(MadeUpRun, ARiskThatDoesNotCountAnswersSaysWhatItCosts) {
   Certificate certificate = *calibrate(written_.store(), request_).certificate;
   EXPECT_FALSE(costs_answers(certificate));

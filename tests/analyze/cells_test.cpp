@@ -404,6 +404,7 @@ TEST_F(HandWorked, DerivedColumnsAreAsWorkedOut) {
   EXPECT_EQ(values["harm_share"], "0.200000");
   EXPECT_EQ(values["harm_low"], "0.005051");  // of 1 in 5
   EXPECT_EQ(values["harm_high"], "0.716418");
+  EXPECT_EQ(values["with_gold"], "5");
   EXPECT_EQ(values["cap_tokens"], "40");
   EXPECT_EQ(values["grid_tokens"], "5");
   std::map<std::string, std::string> never;
@@ -411,6 +412,36 @@ TEST_F(HandWorked, DerivedColumnsAreAsWorkedOut) {
   EXPECT_EQ(never["saved"], "0.000000");
   EXPECT_EQ(never["grid_tokens"], "");
   EXPECT_EQ(never["signal_version"], "");
+}
+
+TEST(CellColumns, HarmIsOfTheTracesWithAGoldAnswer) {
+  Cell cell;
+  cell.traces = 10;
+  cell.with_gold = 5;
+  cell.harm = 1;
+  std::map<std::string, std::string> values;
+  for (const auto& column : cell_columns()) values[column.name] = column.value(cell);
+  EXPECT_EQ(cell_columns().back().name, "with_gold");
+  EXPECT_EQ(values["with_gold"], "5");
+  EXPECT_EQ(values["harm_share"], "0.200000");
+  EXPECT_EQ(values["harm_high"], "0.716418");  // of 1 in 5
+  cell.harm = 0;
+  cell.with_gold = 0;
+  for (const auto& column : cell_columns()) values[column.name] = column.value(cell);
+  EXPECT_EQ(values["harm_share"], "") << "of nothing";
+}
+
+TEST_F(HandWorked, ATraceWithoutGoldIsCountedApart) {
+  const auto run = written_.add_run("other");
+  written_.add_trace(run, {.problem = "a", .gold = "1", .text = "\\boxed{1}"});
+  written_.add_trace(
+      run, {.problem = "free", .gold = "", .text = "\\boxed{1}", .kind = schemas::AnswerKind::kNone});
+  grade(written_);
+  CellRequest request = request_for({"never"});
+  request.filter.policy = "other";
+  const Cell cell = analyze_cells(written_.store(), request).front();
+  EXPECT_EQ(cell.traces, 2);
+  EXPECT_EQ(cell.with_gold, 1);
 }
 
 /// Where a guardian stops, by its definition, on a curve of every token.

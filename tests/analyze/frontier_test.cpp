@@ -246,6 +246,35 @@ TEST(AnalyzeFrontiers, PickWhatSavesMostWithinAShareOfHarm) {
   EXPECT_EQ(seen, 6);
 }
 
+TEST(AnalyzeFrontiers, TracesWithoutGoldAllowNoMoreHarm) {
+  const tests::TemporaryDirectory folder;
+  tests::WrittenStore written(folder / "store.db");
+  const auto run = written.add_run("full", 40);
+  for (int i = 0; i < 12; ++i) {
+    written.add_trace(run, {.problem = "open" + std::to_string(i),
+                            .gold = "",
+                            .text = "....",
+                            .kind = schemas::AnswerKind::kNone});
+  }
+  write_traces(written);
+  FrontierRequest request;
+  request.grading = grading_name(Extraction::parse(kDefaultExtractors));
+  request.rules = {"guardian(f=5)"};
+  request.within_percent = {10, 20, 30, 40};
+  int differ = 0;
+  analyze_frontiers(written.store(), request, [&](const Frontier& frontier) {
+    ASSERT_EQ(frontier.cell.traces, 24);
+    ASSERT_EQ(frontier.cell.with_gold, 12);
+    for (const FrontierPick& pick : frontier.picks) {
+      const auto of_gold = best_within(frontier.rows, 12 * pick.within_percent / 100);
+      const auto of_all = best_within(frontier.rows, 24 * pick.within_percent / 100);
+      EXPECT_EQ(pick.row ? pick.row->kept : -1, of_gold ? of_gold->kept : -1);
+      differ += (of_gold ? of_gold->kept : -1) != (of_all ? of_all->kept : -1) ? 1 : 0;
+    }
+  });
+  EXPECT_GT(differ, 0);
+}
+
 TEST(AnalyzeFrontiers, AgreeWithTheCellsAtEveryThreshold) {
   const tests::TemporaryDirectory folder;
   tests::WrittenStore written(folder / "store.db");

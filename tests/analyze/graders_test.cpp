@@ -291,7 +291,7 @@ TEST(Judge, GuessesTheKindOfAGold) {
 
 TEST(Judge, TheGradingNamesEverythingWithItsVersion) {
   EXPECT_EQ(grading_name(Extraction::parse(kDefaultExtractors)),
-            "json+boxed+hash+phrase/1 number/2 math/1 choice/1 text/1");
+            "json+boxed+hash+phrase/1 number/3 math/2 choice/1 text/2");
 }
 
 /// Holds every grader there is to the contract of Grader.

@@ -14,7 +14,7 @@ namespace {
 using schemas::Finish;
 using tests::WrittenStore;
 
-const std::string kName = "json+boxed+hash+phrase/1 number/2 math/1 choice/1 text/1";
+const std::string kName = "json+boxed+hash+phrase/1 number/3 math/2 choice/1 text/2";
 
 Extraction extraction() {
   return Extraction::parse(kDefaultExtractors);

@@ -296,6 +296,35 @@ TEST(ReportSvg, StandsAloneWithItsStyle) {
     EXPECT_NE(figure_style().find(part), std::string::npos) << part;
 }
 
+TEST(ReportSvg, SpellsItsColoursOutWhereItStandsAlone) {
+  ReportFigure figure;
+  figure.svg = sample();
+  const std::string alone = standalone_svg(figure);
+  for (const char* part : {"var(", "prefers-color-scheme", "@media", "--"})
+    EXPECT_EQ(alone.find(part), std::string::npos) << part;
+  for (const char* part :
+       {".fig .s1{stroke:#0072b2}", ".fig .f9{fill:#7a7a7a}", ".fig text{fill:#1a1a1a;", "fill-opacity:.14;"})
+    EXPECT_NE(alone.find(part), std::string::npos) << part;
+}
+
+TEST(ReportPanel, PointsToWhatIsOffItsScale) {
+  const auto drawn = [](double y, double low, double high) {
+    Svg svg("x", FigureWidth::kNarrow);
+    const Axis axis = linear_axis(0, 1, 3, NumberForm::kPlain, "");
+    Panel panel(svg, {50, 10, 200, 100}, axis, axis);
+    if (y < 0 || y > 1) panel.off_scale({0.5, y}, "beyond", {1}, "what");
+    panel.error_y({0.5, 0.5}, low, high, {1});
+    return svg.finish(150, "t", "d");
+  };
+  const std::string above = drawn(2, 0.2, 3);
+  EXPECT_EQ(SvgReader(above).wrong(), "");
+  EXPECT_NE(above.find(">beyond<"), std::string::npos);
+  EXPECT_NE(above.find("d=\"M150 11L"), std::string::npos) << "an arrow with its tip at the upper edge";
+  EXPECT_NE(above.find("L150 10L"), std::string::npos) << "an arrowhead where the interval is cut";
+  EXPECT_NE(drawn(-2, 0.2, 0.8).find("d=\"M150 109L"), std::string::npos);
+  EXPECT_EQ(SvgReader(drawn(0.5, 0.2, 1)).count("path"), 0) << "up to the edge is not beyond it";
+}
+
 TEST(ReportSeries, AreToldApartInGrey) {
   std::set<std::pair<std::string, std::string>> seen;
   for (int i = 0; i <= 40; ++i) {

@@ -4,15 +4,19 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
 #include "analyze/calibration/p_values.h"
 #include "analyze/cells.h"
+#include "analyze/compare/compare_signals.h"
+#include "analyze/frontier.h"
 #include "analyze/grading.h"
 #include "analyze/information.h"
 #include "analyze/paper_rows.h"
 #include "analyze/report/figure/numbers.h"
+#include "analyze/report/figures/report_sources.h"
 #include "analyze/report/figures/risk_bound.h"
 #include "analyze/verdict.h"
 #include "schemas/curve_store.h"
@@ -267,7 +271,7 @@ TEST_F(FullReport, HasTheCellsOfAnalyzeInItsPareto) {
       return one.at("run") == cell.run && one.at("rule") == cell.rule && one.at("signal") == cell.signal;
     });
     ASSERT_NE(row, rows.end()) << cell.rule;
-    EXPECT_EQ(expect_columns_of(*row, cell, cell.rule), 16);
+    EXPECT_EQ(expect_columns_of(*row, cell, cell.rule), 17);
     ++compared;
   }
   EXPECT_GT(compared, 5 * 5);
@@ -297,7 +301,16 @@ TEST_F(FullReport, HasTheRowsOfThePaperInItsBudgetsAndSplits) {
       const Row& shown = split.at(stopped++);
       EXPECT_GE(expect_columns_of(shown, row.cell, "split"), 8);
       EXPECT_EQ(shown.at("right_stopped"), std::to_string(row.stopped_right));
-      EXPECT_EQ(shown.at("wrong_tokens"), std::to_string(row.cell.tokens - row.cell.tokens_right));
+      const Cell& cell = row.cell;
+      const std::int64_t wrong = cell.tokens - cell.tokens_right;
+      const std::int64_t kept_wrong = cell.kept - cell.kept_right;
+      const auto share = [](std::int64_t part, std::int64_t of) {
+        return of == 0 ? "" : figure::share_cell(static_cast<double>(part) / static_cast<double>(of));
+      };
+      EXPECT_EQ(shown.at("wrong_tokens"), std::to_string(wrong));
+      EXPECT_EQ(shown.at("right_saved"), share(cell.tokens_right - cell.kept_right, cell.tokens_right));
+      EXPECT_EQ(shown.at("wrong_saved"), share(wrong - kept_wrong, wrong));
+      EXPECT_EQ(shown.at("from_wrong"), share(wrong - kept_wrong, cell.tokens - cell.kept));
     }
   }
   EXPECT_EQ(whole, 5U);
@@ -342,6 +355,8 @@ TEST_F(FullReport, CountsEveryTraceOnceInItsLengths) {
 
 TEST_F(FullReport, SaysWhichRunsAreLeftOut) {
   EXPECT_TRUE(has_note(*report_, "plane", "4 of 5 runs"));
+  EXPECT_TRUE(has_note(*report_, "plane", "budget 64, which all policies have"));
+  EXPECT_TRUE(has_note(*report_, "plane", "Not drawn for want of room: h2o(budget=128);"));
   ReportRequest request = request_for_tests();
   request.filter = schemas::parse_trace_filter("policy=sink");
   const auto report = draw_report_figures(store_->store(), request);
@@ -490,6 +505,291 @@ TEST_F(FullReport, PairsRuns) {
   EXPECT_NE(figure.svg.find(fmt::format("B / A = {:.2f}", b / a)), std::string::npos);
   EXPECT_EQ(draw_paired_runs({}).table.rows.size(), 0U);
   EXPECT_EQ(tests::SvgReader(draw_paired_runs({}).svg).wrong(), "");
+}
+
+/// Frontiers by run and signal.
+std::map<std::string, Frontier> frontiers_of(ReportStore& store, const std::string& shape) {
+  FrontierRequest request;
+  request.grading = kGrading;
+  request.rules = {shape};
+  std::map<std::string, Frontier> found;
+  analyze_frontiers(store.store(), request, [&](const Frontier& frontier) {
+    found[frontier.cell.run + frontier.cell.signal] = frontier;
+  });
+  return found;
+}
+
+void expect_row_of(const Row& row, const FrontierRow& expected) {
+  EXPECT_EQ(row.at("kept"), std::to_string(expected.kept));
+  EXPECT_EQ(row.at("stopped"), std::to_string(expected.stopped));
+  EXPECT_EQ(row.at("right_stop"), std::to_string(expected.right_stop));
+  EXPECT_EQ(row.at("harm"), std::to_string(expected.harm));
+  EXPECT_EQ(row.at("gain"), std::to_string(expected.gain));
+}
+
+TEST_F(FullReport, HasTheFrontiersOfAnalyzeInItsParetoAndEachRuleOnce) {
+  const auto frontiers = frontiers_of(*store_, "guardian(f=50)");
+  std::set<std::string> keys;
+  int compared = 0;
+  int paper = 0;
+  for (const Row& row : rows_of(find(*report_, "pareto")->table)) {
+    const std::string run_and_signal = row.at("run") + row.at("signal");
+    EXPECT_TRUE(keys.insert(run_and_signal + row.at("stream") + row.at("rule")).second) << row.at("rule");
+    paper += row.at("rule") == "guardian(f=250,t=20)" ? 1 : 0;
+    if (row.at("rule").rfind("guardian(f=50,", 0) != 0 || row.at("saved_low") != "") continue;
+    const Frontier& frontier = frontiers.at(run_and_signal);
+    const auto found = std::find_if(frontier.rows.begin(), frontier.rows.end(), [&](const FrontierRow& one) {
+      return frontier.shape.with_threshold(one.t) == row.at("rule");
+    });
+    ASSERT_NE(found, frontier.rows.end()) << row.at("rule");
+    expect_row_of(row, *found);
+    const double change = static_cast<double>(found->right_stop - frontier.cell.right_full) / 40;
+    EXPECT_EQ(row.at("accuracy_difference"), figure::share_cell(change));
+    ++compared;
+  }
+  EXPECT_GT(compared, 20);
+  EXPECT_EQ(paper, 5 * 2) << "of every run on both signals";
+  EXPECT_NE(find(*report_, "pareto")->svg.find("2: guardian(f=250,t=20)"), std::string::npos);
+}
+
+TEST_F(FullReport, HasTheFrontiersOfAnalyzeInItsRisk) {
+  std::map<std::string, std::map<std::string, Frontier>> by_shape;
+  const auto rows = rows_of(find(*report_, "risk")->table);
+  EXPECT_GT(rows.size(), 10U);
+  for (const Row& row : rows) {
+    auto& frontiers = by_shape[row.at("rule")];
+    if (frontiers.empty()) frontiers = frontiers_of(*store_, row.at("rule"));
+    const Frontier& frontier = frontiers.at(row.at("run") + kSignal);
+    const auto found = std::find_if(frontier.rows.begin(), frontier.rows.end(), [&](const FrontierRow& one) {
+      return std::to_string(one.t) == row.at("t");
+    });
+    ASSERT_NE(found, frontier.rows.end()) << row.at("t");
+    expect_row_of(row, *found);
+    EXPECT_EQ(row.at("harm_share"), figure::share_cell(static_cast<double>(found->harm) / 40));
+    EXPECT_EQ(row.at("harm_bound"), figure::share_cell(harm_bound(found->harm, 40, 0.05)));
+  }
+}
+
+TEST_F(FullReport, HasTheSignalsOfCompare) {
+  SignalComparisonRequest request;
+  request.grading = kGrading;
+  request.reference = kSignal;
+  request.bootstrap.replicates = 50;
+  for (int f = 50; f <= 500; f += 50) request.rules.push_back(fmt::format("guardian(f={})", f));
+  std::map<std::string, ComparedSignal> signals;
+  compare_signals(store_->store(), request, [&](const SignalComparison& comparison) {
+    for (const ComparedSignal& signal : comparison.signals)
+      signals[signal.test.run + signal.measure.signal] = signal;
+  });
+  const auto value = [](const std::optional<Estimate>& estimate) {
+    return estimate ? figure::share_cell(estimate->value) : "";
+  };
+  const auto rows = rows_of(find(*report_, "signals")->table);
+  EXPECT_EQ(rows.size(), 5U * 2U);
+  for (const Row& row : rows) {
+    const ComparedSignal& signal = signals.at(row.at("run") + row.at("signal"));
+    EXPECT_EQ(row.at("shape"), signal.shape);
+    EXPECT_EQ(row.at("p_value"), signal.p_value ? figure::share_cell(*signal.p_value) : "");
+    EXPECT_EQ(row.at("hypotheses"), std::to_string(signal.hypotheses));
+    EXPECT_EQ(row.at("saved_high"), figure::share_cell(signal.saved.high));
+    EXPECT_EQ(row.at("harm_high"), figure::share_cell(signal.harm.high));
+    EXPECT_EQ(row.at("auc"), value(signal.auc));
+    EXPECT_EQ(row.at("auc_more"), value(signal.auc_difference));
+    EXPECT_EQ(row.at("area"), figure::share_cell(signal.area.value));
+    EXPECT_EQ(row.at("delay_median"), signal.delays.median ? figure::share_cell(*signal.delays.median) : "");
+    for (const char* column : {"traces", "tokens", "kept", "saved", "stopped", "right_stop", "harm", "gain"})
+      EXPECT_EQ(row.at(column), cell_values(signal.test, {column}).front()) << column;
+  }
+  std::map<std::string, std::size_t> points;
+  for (const Row& row : rows_of(find(*report_, "roc")->table)) {
+    const ComparedSignal& signal = signals.at(row.at("run") + row.at("signal"));
+    const auto found = std::find_if(signal.roc.begin(), signal.roc.end(), [&](const RocPoint& point) {
+      return std::to_string(point.t) == row.at("t");
+    });
+    ASSERT_NE(found, signal.roc.end()) << row.at("t");
+    EXPECT_EQ(row.at("flagged"), std::to_string(found->flagged));
+    EXPECT_EQ(row.at("false_alarms"), std::to_string(found->false_alarms));
+    ++points[row.at("run") + row.at("signal")];
+  }
+  EXPECT_GT(points.size(), 4U);
+}
+
+TEST_F(FullReport, HatchesItsPlaneOnlyWhereACellCanBeWithout) {
+  const auto hatches = [](const ReportFigure& figure) {
+    return figure.svg.find("-hatch") != std::string::npos;
+  };
+  const ReportFigure* plane = find(*report_, "plane");
+  EXPECT_FALSE(hatches(*plane)) << "40 problems cannot bound harm by 2 %";
+  EXPECT_NE(plane->description.find("fewer than the 149 problems"), std::string::npos);
+  ReportRequest request = request_for_tests();
+  request.alpha = 0.1;
+  const auto report = draw_report_figures(store_->store(), request);
+  EXPECT_TRUE(hatches(*find(report, "plane")));
+  EXPECT_EQ(find(report, "plane")->description.find("fewer than"), std::string::npos);
+  EXPECT_EQ(find(report, "plane")->svg.find("too few problems"), std::string::npos);
+}
+
+TEST_F(FullReport, SaysOfLengthsWhatItsAxesAre) {
+  EXPECT_NE(find(*report_, "budget")->svg.find("length against full"), std::string::npos);
+  EXPECT_NE(find(*report_, "curves")->svg.find("growth, bytes"), std::string::npos);
+  EXPECT_EQ(find(*report_, "lengths")->description.find("how a trace ended"), std::string::npos);
+}
+
+/// The x of the first text that is this.
+double x_of_text(const std::string& svg, const std::string& text) {
+  const std::size_t end = svg.find(">" + text + "<");
+  EXPECT_NE(end, std::string::npos) << text;
+  return end == std::string::npos ? 0 : std::stod(svg.substr(svg.rfind("x=\"", end) + 3));
+}
+
+TEST_F(FullReport, DrawsBudgetsNextToTheirTicks) {
+  const std::string& svg = find(*report_, "budget")->svg;
+  const double tick = x_of_text(svg, "64");
+  const double step = x_of_text(svg, "128") - tick;
+  const double first = std::stod(tests::SvgReader(svg).attribute("circle", "cx"));
+  EXPECT_GT(step, 0);
+  EXPECT_NE(first, tick) << "beside the other policy";
+  EXPECT_LE(std::abs(first - tick), 0.04 * step + 0.1);
+}
+
+TEST_F(FullReport, MarksTheMedianFromLoopToStop) {
+  const ReportFigure* signals = find(*report_, "signals");
+  EXPECT_NE(signals->description.find("median tokens from a loop's first to the stop"), std::string::npos);
+  EXPECT_NE(signals->svg.find(">median from"), std::string::npos);
+}
+
+TEST(ReportFigures, EndCurvesWhereLessThanAQuarterOfTheTracesAreLeft) {
+  const auto draws_to_the_end = [](int short_ones) {
+    ReportStore store;
+    const auto run = store.add_run("full");
+    for (int i = 0; i < short_ones + 5; ++i)
+      store.add(run, "p" + std::to_string(i), {i < 5 ? 1000 : 100, 20, true, 2000});
+    store.replay({kSignal});
+    store.grade();
+    const auto report = draw_report_figures(store.store(), request_for_tests());
+    return find(report, "curves")->svg.find(">1,000<") != std::string::npos;
+  };
+  EXPECT_TRUE(draws_to_the_end(15)) << "5 of 20";
+  EXPECT_FALSE(draws_to_the_end(16)) << "5 of 21";
+}
+
+TEST(ReportFigures, ShowHarmBeyondTheirAxes) {
+  ReportStore store;
+  const auto run = store.add_run("full");
+  for (int i = 0; i < 30; ++i) store.add(run, "p" + std::to_string(i), {300, 280, true, 1000});
+  store.replay({kSignal});
+  store.grade();
+  ReportRequest request = request_for_tests();
+  request.rules = {"guardian(f=50,t=1000)"};
+  const auto report = draw_report_figures(store.store(), request);
+  expect_sound(report);
+  const ReportFigure* risk = find(report, "risk");
+  ASSERT_NE(risk, nullptr);
+  EXPECT_NE(risk->svg.find(">off scale: up to 100 %<"), std::string::npos);
+  EXPECT_EQ(risk->svg.find(">certified t<"), std::string::npos) << "nothing is certified";
+  const ReportFigure* pareto = find(report, "pareto");
+  ASSERT_NE(pareto, nullptr);
+  EXPECT_NE(pareto->svg.find(">1: \xE2\x88\x92"
+                             "100<"),
+            std::string::npos)
+      << "an arrow with its change";
+}
+
+TEST(ReportFigures, TakeSharesOfHarmOfTracesWithAGoldAnswer) {
+  ReportStore store;
+  const auto run = store.add_run("full");
+  for (int i = 0; i < 40; ++i) {
+    const bool has_gold = i % 2 == 0;
+    store.add(run, "p" + std::to_string(i), {300, i % 4 == 0 ? 280 : 20, true, 1000},
+              has_gold ? schemas::AnswerKind::kNumber : schemas::AnswerKind::kNone);
+  }
+  store.replay({kSignal});
+  store.grade();
+  ReportRequest request = request_for_tests();
+  request.rules = {"guardian(f=50,t=1000)"};
+  const auto report = draw_report_figures(store.store(), request);
+  expect_sound(report);
+  for (const char* id : {"plane", "risk", "pareto"}) {
+    const ReportFigure* figure = find(report, id);
+    ASSERT_NE(figure, nullptr) << id;
+    bool any_harm = false;
+    for (const Row& row : rows_of(figure->table)) {
+      EXPECT_EQ(row.at("traces"), "40") << id;
+      EXPECT_EQ(row.at("with_gold"), "20") << id;
+      if (row.at("harm") != "10") continue;
+      any_harm = true;
+      const std::map<std::string, std::string> expected{
+          {"harm_share", "0.500000"},
+          {"harm_bound", figure::share_cell(harm_bound(10, 20, 0.05))},
+          {"accuracy_difference", "-0.500000"}};
+      for (const auto& [column, value] : expected) {
+        const auto found = row.find(column);
+        EXPECT_TRUE(found == row.end() || found->second == value) << id << " " << column;
+      }
+    }
+    EXPECT_TRUE(any_harm) << id;
+  }
+}
+
+TEST(ReportFigures, SayOfAPlaneThatItHasTooFewProblemsBesideOneThatHasEnough) {
+  ReportStore store;
+  const auto many = store.add_run("full");
+  const auto few = store.add_run("sink(budget=64)");
+  for (int i = 0; i < 30; ++i) {
+    for (const auto run : {many, few}) {
+      if (run == many || i < 10) store.add(run, "p" + std::to_string(i), {300, 280, true, 1000});
+    }
+  }
+  store.replay({kSignal});
+  store.grade();
+  ReportRequest request = request_for_tests();
+  request.alpha = 0.1;
+  const auto report = draw_report_figures(store.store(), request);
+  const ReportFigure* plane = find(report, "plane");
+  ASSERT_NE(plane, nullptr);
+  EXPECT_NE(plane->svg.find("(too few problems to bound harm)"), std::string::npos);
+  EXPECT_NE(plane->description.find("fewer than the 29 problems"), std::string::npos);
+  EXPECT_NE(plane->description.find("Hatched"), std::string::npos);
+}
+
+TEST(ReportFigures, LeaveOutRunsWithoutARightAnswerAndSayHowTracesEnded) {
+  ReportStore store;
+  const auto full = store.add_run("full");
+  const auto lost = store.add_run("sink(budget=64)");
+  for (int i = 0; i < 12; ++i) {
+    const std::string problem = "p" + std::to_string(i);
+    store.add(full, problem, {300 + i, 250, true, 1000, schemas::Finish::kPartial});
+    store.add(lost, problem, {300 + i, 250, false, 1000, schemas::Finish::kPartial});
+  }
+  store.replay({kSignal});
+  store.grade();
+  const auto report = draw_report_figures(store.store(), request_for_tests());
+  for (const char* id : {"pareto", "risk", "signals"})
+    EXPECT_TRUE(has_note(report, id, "1 of 2 runs are drawn (1 without a right answer is left out).")) << id;
+  const ReportFigure* lengths = find(report, "lengths");
+  EXPECT_NE(lengths->description.find("no record says how a trace ended"), std::string::npos);
+  const Row row = rows_of(lengths->table).front();
+  EXPECT_EQ(row.at("tokens_q25"), "302.75") << "interpolated, as growth is";
+  EXPECT_EQ(row.at("tokens_median"), "305.50");
+  EXPECT_EQ(row.at("tokens_q75"), "308.25");
+}
+
+TEST(HarmBound, TakesProblemsForTracesWhereTheyHaveRepeats) {
+  TraceGroup group;
+  for (std::size_t i = 0; i < 12; ++i) {
+    GradedTrace trace;
+    trace.problem = i / 3;
+    trace.info.kind = i < 9 ? schemas::AnswerKind::kNumber : schemas::AnswerKind::kNone;
+    group.traces.push_back(trace);
+  }
+  const GoldCounts gold = count_gold(group);
+  EXPECT_EQ(gold.traces, 9);
+  EXPECT_EQ(gold.problems, 3);
+  EXPECT_TRUE(gold.has_repeats());
+  EXPECT_EQ(harm_bound(gold, 0, 0.05), harm_bound(0, 3, 0.05));
+  EXPECT_EQ(harm_bound(gold, 1, 0.05), harm_bound(1, 3, 0.05));
+  EXPECT_EQ(harm_bound(gold, 7, 0.05), 1) << "more harmed traces than problems";
+  EXPECT_EQ(harm_bound(GoldCounts{20, 20}, 3, 0.05), harm_bound(3, 20, 0.05));
 }
 
 TEST(HarmBound, IsWhereTheBinomialTestTurns) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "analyze/grading.h"
+#include "analyze/report/figure/numbers.h"
 #include "analyze/report/page/packed_numbers.h"
 #include "analyze/report/page/page.h"
 #include "analyze/report/page/page_assets.h"
@@ -119,7 +120,7 @@ TEST(ReportPage, NamesAreTextAndThePolicyNamesWhatThePageHas) {
                       {{"run", "kept"}, {{"<i>", "12"}, {"b\"", "-3.5"}}}};
   Page page{"<script>alert(1)</script>",
             "",
-            {figure_section(figure, {{"some-figure", "a <note>"}})},
+            {figure_section(figure, {{"some-figure", "a <note>"}}, 2)},
             "<!-- data -->"};
   const std::string html = render(page);
   for (const char* raw : {"<b>title", "<note>", "<i>", "<script>alert"})
@@ -138,14 +139,53 @@ TEST(ReportPage, NamesAreTextAndThePolicyNamesWhatThePageHas) {
 }
 
 TEST(ReportPage, LongTablesShowTheirBeginning) {
-  for (const std::size_t rows : {400U, 401U}) {
+  for (const std::size_t rows : {50U, 51U}) {
     ReportFigure figure{"long", "t", "d", "<svg></svg>", {{"row"}, {}}};
     for (std::size_t i = 0; i < rows; ++i) figure.table.rows.push_back({std::to_string(i)});
-    const std::string html = figure_section(figure, {}).html;
-    EXPECT_EQ(html.find("<td class=\"n\">399</td>") != std::string::npos, rows == 400);
-    EXPECT_EQ(html.find("long.csv") != std::string::npos, rows == 401);
+    const std::string html = figure_section(figure, {}, 50).html;
     EXPECT_THAT(html, HasSubstr("<td class=\"n\">49</td>"));
+    EXPECT_THAT(html, Not(HasSubstr("<td class=\"n\">50</td>")));
+    EXPECT_EQ(html.find("long.csv") != std::string::npos, rows == 51);
   }
+}
+
+/// Two figures' tables, of which `long` has so many rows.
+std::string page_with_rows(std::size_t rows) {
+  ReportFigure figure{"long", "t", "d", "<svg></svg>", {{"row"}, {}}};
+  for (std::size_t i = 0; i < rows; ++i) figure.table.rows.push_back({std::to_string(i)});
+  ReportFigure other{"other", "t", "d", "<svg></svg>", {{"row"}, {}}};
+  for (std::size_t i = 0; i < 1000; ++i) other.table.rows.push_back({std::to_string(i)});
+  return build_figure_page("t", {}, {{figure, other}, {}});
+}
+
+TEST(ReportPage, TablesAreWholeWhereThePageHoldsThem) {
+  const std::string all = page_with_rows(10'000);
+  EXPECT_THAT(all, HasSubstr("<td class=\"n\">9999</td>"));
+  EXPECT_THAT(all, Not(HasSubstr("--assets")));
+  const std::string cut = page_with_rows(400'000);
+  EXPECT_LT(cut.size(), 1'000'000U) << "the largest table is cut";
+  EXPECT_THAT(cut, HasSubstr("400000 rows: the first 50 here"));
+  EXPECT_THAT(cut, HasSubstr("<td class=\"n\">999</td>")) << "the other one is whole";
+  EXPECT_THAT(cut, Not(HasSubstr("other.csv")));
+}
+
+TEST(ReportPage, UidsAreShortAndLongCellsBreakBetweenWords) {
+  const std::string html =
+      table_html({{"run", "policy", "uid"},
+                  {{"0123456789abcdef", "sink(budget=64,sinks=4,pos=cache)", "0123456789abcdef"},
+                   {"unknown", "unknown", ""}}},
+                 2, "");
+  EXPECT_THAT(html, HasSubstr("<td title=\"0123456789abcdef\">0123456789</td>"));
+  EXPECT_THAT(html, HasSubstr("<td class=\"long\">sink(<wbr>budget=64,<wbr>sinks=4,<wbr>pos=cache)</td>"));
+  EXPECT_THAT(html, HasSubstr("<td>0123456789abcdef</td>")) << "of another column";
+  EXPECT_THAT(html, HasSubstr("<td>unknown</td><td>unknown</td>"));
+}
+
+TEST(ReportPage, FiguresOfReportsAreKnownByTheirIds) {
+  for (const char* id : {"budget", "plane", "curves", "curves-lz77-on-text", "savings-split"})
+    EXPECT_TRUE(is_report_figure(id)) << id;
+  for (const char* id : {"", "curvesx", "curves-", "plane-old", "notes", "paired-runs"})
+    EXPECT_EQ(is_report_figure(id), std::string(id) == "curves-") << id;
 }
 
 TEST(ReportPage, CsvQuotesWhatItMust) {
@@ -200,7 +240,7 @@ TEST(ReportPageSample, TakesEveryTraceOnceAndSpreadsThem) {
 class ReportPageStore : public testing::Test {
  protected:
   void SetUp() override {
-    const std::string loop(2000, 'x');
+    const std::string loop(2001, 'x');
     for (const char* policy : {"full", "sink(budget=64)"}) {
       const schemas::RunKey run = written_.add_run(policy, 4096);
       written_.add_trace(run, {"1", "3", "So it is \\boxed{3}. " + loop});
@@ -238,6 +278,61 @@ TEST_F(ReportPageStore, SameStoreSameBytesWithAnyThreads) {
   EXPECT_EQ(build_report(written_.store(), request_).html, once);
   EXPECT_THAT(once, Not(HasSubstr(folder_.path().string())));
   EXPECT_THAT(once, HasSubstr("<h1>some.db</h1>"));
+}
+
+/// The cells of the runs' table of a page, a row a line, as `a|b`.
+std::string runs_of(const std::string& html) {
+  const std::size_t start = html.find("<section id=\"runs\"");
+  const std::string table = html.substr(start, html.find("</section>", start) - start);
+  std::string text;
+  bool in_tag = false;
+  for (std::size_t i = table.find("<thead>"); i < table.size(); ++i) {
+    if (table.compare(i, 5, "</td>") == 0 || table.compare(i, 5, "</th>") == 0) text += '|';
+    if (table[i] == '<') in_tag = true;
+    if (!in_tag) text += table[i];
+    if (table[i] == '>') in_tag = false;
+  }
+  return text;
+}
+
+TEST_F(ReportPageStore, RunsAreCountedAgainstTheirGoldAnswersAndMeansAreRounded) {
+  const std::string runs = runs_of(build_report(written_.store(), request_).html);
+  EXPECT_THAT(runs,
+              HasSubstr("run|policy|right|with gold|right of those with gold|traces|problems|mean tokens|"))
+      << "model and problem set are those of all runs";
+  std::int64_t tokens = 0;
+  for (std::size_t i = 0; i < 3; ++i)
+    tokens += static_cast<std::int64_t>(
+        schemas::read_tokens(written_.store(), written_.traces()[i].key).ids.size());
+  ASSERT_EQ(tokens % 3, 2) << "the mean is to be rounded up";
+  EXPECT_THAT(runs, HasSubstr("|full|2|3|66.7 %|3|3|" + figure::grouped(tokens / 3 + 1) + "|4,096|"));
+}
+
+TEST_F(ReportPageStore, TracesThatAreNotCompleteAreCountedOnTop) {
+  EXPECT_THAT(build_report(written_.store(), request_).html, Not(HasSubstr("not complete")));
+  schemas::NewTrace open;
+  open.uid = "0123456789abcdef";
+  open.run = schemas::list_runs(written_.store()).front().key;
+  open.problem = schemas::put_problem(written_.store(), {"set", "4", "?", "7", schemas::AnswerKind::kNumber});
+  { const schemas::TraceWriter writer(written_.store(), open); }
+  std::vector<std::string> heard;
+  request_.warning = [&](const std::string& sentence) { heard.push_back(sentence); };
+  const std::string html = build_report(written_.store(), request_).html;
+  EXPECT_THAT(runs_of(html), HasSubstr("|traces|not complete, left out|"));
+  EXPECT_THAT(runs_of(html), HasSubstr("|3|1|3|"));
+  const std::string top = html.substr(html.find("<header>"), html.find("</header>") - html.find("<header>"));
+  EXPECT_THAT(top, HasSubstr("1 of 4 traces are not complete and left out"));
+  EXPECT_THAT(heard, testing::Contains(HasSubstr("1 of 4 traces"))) << "the caller is told as well";
+}
+
+TEST_F(ReportPageStore, SaysHowFarItIs) {
+  std::vector<int> done;
+  static_cast<void>(build_report(written_.store(), request_, [&](int at, int total, const std::string& next) {
+    EXPECT_EQ(total, kReportStages);
+    EXPECT_EQ(next.empty(), at == total);
+    done.push_back(at);
+  }));
+  EXPECT_THAT(done, ElementsAre(0, 1, 2, 3));
 }
 
 TEST_F(ReportPageStore, StopsAreThoseOfTheCells) {

@@ -136,6 +136,10 @@ bool compare_with_the_rule(const std::filesystem::path& path) {
 int main(int argc, char** argv) {
   const std::int64_t traces = argc > 1 ? std::atoll(argv[1]) : 10'000;
   const std::int64_t tokens = argc > 2 ? std::atoll(argv[2]) : 4'000;
+  if (traces < 1 || tokens < 2 || argc > 3) {
+    fmt::print(stderr, "frontier_bench [TRACES [TOKENS]]: numbers, 10000 and 4000 where not given\n");
+    return 2;
+  }
   const tests::TemporaryDirectory folder;
   const bool agree = compare_with_the_rule(folder / "small.db");
   const double making = seconds_of([&] { make_store(folder / "large.db", traces, tokens); });

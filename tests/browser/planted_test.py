@@ -43,6 +43,63 @@ class Planted(ReportCase):
         files = sorted(path.name for path in (settings.lil.folder / "assets").iterdir())
         self.assertEqual(files, sorted(f"{figure}.{kind}" for figure in figures for kind in ("svg", "csv")))
 
+    def test_assets_of_another_report_are_removed(self):
+        folder = settings.lil.folder / "left"
+        folder.mkdir()
+        for name in ("curves-old-one.svg", "curves-old-one.csv", "plane.csv", "notes.csv", "curves-old-one.txt"):
+            (folder / name).write_text("old")
+        settings.lil.report("planted.db", "left.html", *self.rules, "--assets", "left")
+        self.assertEqual(sorted(path.name for path in folder.glob("*old*")), ["curves-old-one.txt"])
+        self.assertEqual((folder / "notes.csv").read_text(), "old")
+        self.assertNotEqual((folder / "plane.csv").read_text(), "old")
+
+    def test_figures_and_tables(self):
+        self.expect_figures(
+            "budget", "lengths", "curves", "curves-lz77", "plane", "pareto", "risk", "savings-split"
+        )  # too few traces for the others
+        self.expect_whole_tables()
+
+    def test_an_opened_trace_comes_into_sight(self):
+        self.open()
+        for trace in (0, 4):
+            self.run_script("window.scrollTo(0, 0)")
+            self.open_trace(trace)
+            time.sleep(0.2)
+            top = self.run_script("return document.getElementById('trace').getBoundingClientRect().top")
+            self.assertTrue(-1 <= top < 60, top)
+
+    def test_harm_and_ends_in_words(self):
+        self.open("#traces?f=50&t=100000")
+        harmed = self.run_script("return selected(explorer.state).filter(({fate}) => fate.harmed).length")
+        self.assertGreater(harmed, 0)
+        self.assertEqual(self.run_script("return document.querySelectorAll('#trace-list .harm').length"), harmed)
+        self.assertEqual(
+            self.run_script("return endingOf({finish: 'length', loop: [231, 4]})"), "cut by the cap, loop from 231"
+        )
+
+    def test_threshold_has_the_colour_of_its_rule(self):
+        self.open()
+        self.open_trace(3)
+        for rule in (0, 1):
+            self.run_script("document.querySelectorAll('#trace .rules input[type=radio]')[arguments[0]].click()", rule)
+            line, swatch = self.run_script(
+                """return [getComputedStyle(document.querySelector('#trace .threshold')).stroke,
+                getComputedStyle(document.querySelectorAll('#trace .swatch')[arguments[0]]).color]""",
+                rule,
+            )
+            self.assertEqual(line, swatch)
+
+    def test_rules_fit_beside_the_text(self):
+        for width in (1000, 1200, 1280):
+            self.browser.resize(width)
+            self.open()
+            self.open_trace(3)
+            hidden = self.run_script(
+                """const box = document.querySelector('#trace .rules').parentNode;
+                return box.scrollWidth - box.clientWidth"""
+            )
+            self.assertEqual(hidden, 0, f"at {width} px")
+
     def test_text_is_shown_as_text(self):
         self.open()
         held = texts_in(self.page)
@@ -279,5 +336,5 @@ class Planted(ReportCase):
             self.assertTrue(without.is_drawn("#runs table"))
             self.assertTrue(without.is_drawn("#traces noscript p"))
             self.assertFalse(without.is_drawn("#explorer"))
-            if "<figure>" in self.page.read_text(encoding="utf-8"):
-                self.assertTrue(without.is_drawn("figure svg"))
+            self.assertTrue(without.is_drawn("#lengths figure svg"))
+            self.assertTrue(without.is_drawn("#plane figure svg"))

@@ -89,6 +89,23 @@ class ReportCase(unittest.TestCase):
         self.expect_clean()
         return len(figures)
 
+    def expect_figures(self, *ids: str):
+        """These and no others, in this order."""
+        self.open()
+        self.assertEqual(
+            self.run_script("return [...document.querySelectorAll('section:has(figure)')].map((each) => each.id)"),
+            list(ids),
+        )
+
+    def expect_whole_tables(self):
+        """As many rows as the line above each says, and nowhere fewer."""
+        self.open()
+        tables = self.run_script("""return [...document.querySelectorAll('details.numbers')].map((each) =>
+            [each.querySelector('summary').textContent, each.querySelectorAll('tbody tr').length])""")
+        for summary, rows in tables:
+            self.assertEqual(summary, f"The numbers: {rows} row{'' if rows == 1 else 's'}")
+        return max(rows for _, rows in tables)
+
     def expect_no_sideways_scroll(self):
         for width in (360, 768, 1280):
             self.browser.resize(width)

@@ -76,10 +76,17 @@ def planted(lil: Lil) -> str:
     return "planted.db"
 
 
-def short(lil: Lil, name: str, traces: int, gold: bool = True, text: str = "Three and {i} make \\boxed{{{i}}}.") -> str:
+def short(
+    lil: Lil,
+    name: str,
+    traces: int,
+    gold: bool = True,
+    text: str = "Three and {i} make \\boxed{{{i}}}.",
+    every: int = 50,
+) -> str:
     """Traces of a few words."""
     records = [{"id": str(i), "output": text.format(i=i)} | ({"gold": str(i)} if gold else {}) for i in range(traces)]
     write_log(lil.folder / f"{name}.jsonl", records)
     lil("import", f"{name}.db", f"{name}.jsonl", "--progress", "none")
-    lil.replay_and_grade(f"{name}.db", signals=("zlib(level=6)",))
+    lil.replay_and_grade(f"{name}.db", every=every, signals=("zlib(level=6)",))
     return f"{name}.db"

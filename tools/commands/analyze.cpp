@@ -241,12 +241,13 @@ std::vector<Value> frontier_row(const Frontier& frontier, const std::optional<Fr
           row.gain};
 }
 
-/// Every threshold, or those picked with their intervals.
+/// Every threshold, or those picked with their intervals; last the traces with a gold answer.
 Table frontier_table(const Frontier& frontier) {
   std::vector<std::string> names = frontier_columns();
   if (!frontier.picks.empty())
     names.insert(names.end(),
                  {"within", "saved_low", "saved_high", "saved_more", "saved_more_low", "saved_more_high"});
+  names.emplace_back("with_gold");
   Table table(names);
   const auto fixed = [](double value) { return Fixed{value, kShareDecimals}; };
   for (const analyze::FrontierPick& pick : frontier.picks) {
@@ -257,14 +258,19 @@ Table frontier_table(const Frontier& frontier) {
     row.push_back(more ? Value(fixed(more->value)) : Value());
     row.push_back(more ? Value(fixed(more->interval.low)) : Value());
     row.push_back(more ? Value(fixed(more->interval.high)) : Value());
+    row.emplace_back(frontier.cell.with_gold);
     table.add_row(std::move(row));
   }
   if (!frontier.picks.empty()) return table;
-  for (const FrontierRow& row : frontier.rows) table.add_row(frontier_row(frontier, row));
+  for (const FrontierRow& at : frontier.rows) {
+    std::vector<Value> row = frontier_row(frontier, at);
+    row.emplace_back(frontier.cell.with_gold);
+    table.add_row(std::move(row));
+  }
   return table;
 }
 
-/// Shares of the traces harmed, per cent, that a frontier is read at.
+/// Shares of the traces with a gold answer that are harmed, per cent, that a frontier is read at.
 constexpr std::array<std::int64_t, 5> kWithinPercent{0, 1, 2, 5, 10};
 
 /// Writes frontiers as they come: all of them at once may be millions of rows.
@@ -319,7 +325,7 @@ class FrontierWriter {
     }
     std::optional<std::int64_t> last_t;
     for (const std::int64_t percent_harmed : kWithinPercent) {
-      const auto row = analyze::best_within(frontier.rows, cell.traces * percent_harmed / 100);
+      const auto row = analyze::best_within(frontier.rows, cell.with_gold * percent_harmed / 100);
       if (!row || last_t == row->t) continue;
       last_t = row->t;
       add_picked(frontier, {percent_harmed, row, {}, std::nullopt});

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <iterator>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -84,6 +86,14 @@ double mean(std::int64_t tokens, std::int64_t traces) {
 }
 double saved(std::int64_t kept, std::int64_t tokens) {
   return tokens == 0 ? 0 : 1 - share(kept, tokens);
+}
+
+/// The share saved of some tokens; empty where there are none.
+Value saved_of(std::int64_t kept, std::int64_t tokens) {
+  return tokens == 0 ? Value() : fixed(saved(kept, tokens));
+}
+Value saved_percent_of(std::int64_t kept, std::int64_t tokens) {
+  return tokens == 0 ? Value() : Value(percent(saved(kept, tokens)));
 }
 
 PaperColumns origin_columns() {
@@ -190,14 +200,13 @@ PaperColumns split_whole() {
           {"right", [](const PaperRow& r) { return r.cell.right_full; }},
           {"right_stopped", [](const PaperRow& r) { return r.stopped_right; }},
           {"right_tokens", [](const PaperRow& r) { return r.cell.tokens_right; }},
-          {"right_saved",
-           [](const PaperRow& r) { return fixed(saved(r.cell.kept_right, r.cell.tokens_right)); }},
+          {"right_saved", [](const PaperRow& r) { return saved_of(r.cell.kept_right, r.cell.tokens_right); }},
           {"wrong", [](const PaperRow& r) { return wrong_traces(r.cell); }},
           {"wrong_stopped", [](const PaperRow& r) { return r.cell.stopped - r.stopped_right; }},
           {"wrong_tokens", [](const PaperRow& r) { return r.cell.tokens - r.cell.tokens_right; }},
           {"wrong_saved",
            [](const PaperRow& r) {
-             return fixed(saved(r.cell.kept - r.cell.kept_right, r.cell.tokens - r.cell.tokens_right));
+             return saved_of(r.cell.kept - r.cell.kept_right, r.cell.tokens - r.cell.tokens_right);
            }},
           {"from_wrong", [](const PaperRow& r) {
              return fixed(static_cast<double>(saved_wrong(r.cell)),
@@ -295,12 +304,12 @@ PaperColumns split_reading() {
           {"right", [](const PaperRow& r) { return r.cell.right_full; }},
           {"stopped", [](const PaperRow& r) { return r.stopped_right; }},
           {"saved of right",
-           [](const PaperRow& r) { return percent(saved(r.cell.kept_right, r.cell.tokens_right)); }},
+           [](const PaperRow& r) { return saved_percent_of(r.cell.kept_right, r.cell.tokens_right); }},
           {"wrong", [](const PaperRow& r) { return wrong_traces(r.cell); }},
           {"stopped", [](const PaperRow& r) { return r.cell.stopped - r.stopped_right; }},
           {"saved of wrong",
            [](const PaperRow& r) {
-             return percent(saved(r.cell.kept - r.cell.kept_right, r.cell.tokens - r.cell.tokens_right));
+             return saved_percent_of(r.cell.kept - r.cell.kept_right, r.cell.tokens - r.cell.tokens_right);
            }},
           {"saved", [](const PaperRow& r) { return percent(saved(r.cell.kept, r.cell.tokens)); }},
           {"from wrong", [](const PaperRow& r) {
@@ -420,6 +429,37 @@ void add_labels(PaperColumns& columns, const std::vector<PaperRow>& rows, const 
     columns.emplace_back("apart by", label);
 }
 
+bool has_pairs(const PaperColumns& columns) {
+  return std::any_of(columns.begin(), columns.end(),
+                     [](const auto& column) { return column.first == "pairs"; });
+}
+
+std::string policies_in(const std::vector<PaperRow>& rows) {
+  std::set<std::string> names;
+  for (const PaperRow& row : rows) names.insert(brief_policy(row.cell.policy));
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+/// Says on stderr why a table is empty, or some of its rows stand against nothing.
+void explain_gaps(const std::vector<PaperRow>& all, const std::vector<PaperRow>& shown, Rows which,
+                  bool policy_selected) {
+  if (shown.empty() && which == Rows::kStoppedFull) {
+    fmt::print(
+        stderr,
+        "no run of full attention is selected, and this table has no other: the policies are {}; `--table "
+        "guardian` shows them all, and a log becomes a run of full attention by `lil import --policy full`\n",
+        policies_in(all));
+    return;
+  }
+  const auto is_alone = [](const PaperRow& row) { return !row.is_full_attention && !row.against_full; };
+  const auto alone = std::count_if(shown.begin(), shown.end(), is_alone);
+  if (alone == 0) return;
+  fmt::print(stderr, "{} of {} rows stand against no run of full attention: {}\n", alone, shown.size(),
+             policy_selected
+                 ? "--where policy=… leaves its runs out; without it they are compared"
+                 : "none of the same model, problems, sampler, seed, template, dtype and cap is selected");
+}
+
 int write_paper(const CommandLine& line, Rows which, const PaperColumns& whole, PaperColumns reading) {
   const TableFormat format = parse_table_format(line.text("format"));
   Output output(line.text("output"));
@@ -431,8 +471,11 @@ int write_paper(const CommandLine& line, Rows which, const PaperColumns& whole, 
   if (which != Rows::kWhole) request.rules = line.specs("rule");
   request.bootstrap.seed = static_cast<std::uint64_t>(line.count("seed"));
   const auto store = schemas::Store::open(line.store(), schemas::Access::kRead);
-  std::vector<PaperRow> rows = analyze::paper_rows(store, request);
-  std::erase_if(rows, [&](const PaperRow& row) { return !is_in(row, which); });
+  const std::vector<PaperRow> all = analyze::paper_rows(store, request);
+  std::vector<PaperRow> rows;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(rows),
+               [&](const PaperRow& row) { return is_in(row, which); });
+  if (has_pairs(whole)) explain_gaps(all, rows, which, request.filter.policy.has_value());
   add_labels(reading, rows, store);
   output.write(table_of(for_programs(format) ? whole : reading, rows).render(format));
   return report_left_out(left_out);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "analyze/calibration/certificate.h"
+#include "analyze/calibration/risks.h"
 #include "analyze/extraction.h"
 #include "schemas/certificate_store.h"
 #include "schemas/error.h"
@@ -126,24 +127,35 @@ std::int64_t in_all(std::int64_t calibrate_problems, double share) {
   return static_cast<std::int64_t>(std::ceil(static_cast<double>(calibrate_problems) / share));
 }
 
-/// Why nothing is certified, and how many problems it would take.
-std::string shortfall_text(const Calibration& found, const analyze::CalibrationRequest& request) {
-  const double calibrate_share = request.split.shares[1];
+/// The tested setting that came closest, and what it would take.
+std::string closest_text(const analyze::Shortfall& least, double calibrate_share) {
   std::string text = fmt::format(
-      "not certified: {} at most {:g} with confidence {:g}, by any setting that saves tokens\n"
-      "even without any loss it takes {} calibrate problems ({} in all); there are {}\n",
-      request.risk, request.alpha, 1 - request.delta, found.least_needed,
-      in_all(found.least_needed, calibrate_share), found.problems[1]);
-  if (!found.shortfall) {
-    return found.problems[1] < found.least_needed ? text : text + "no tested setting stops any of them\n";
-  }
-  const analyze::Shortfall& least = *found.shortfall;
-  text += fmt::format(
       "closest: {}, which saves {} on calibrate, harms {} traces of {} problems, risk {:.4g}, p = {:.4g}\n",
       least.rule, percent(least.saved), least.harm, least.problems, least.risk, least.p_value);
   if (!least.needed) return text + "at that risk no number of problems would do\n";
   return text + fmt::format("if it goes on like that, about {} calibrate problems are needed ({} in all)\n",
                             *least.needed, in_all(*least.needed, calibrate_share));
+}
+
+/// Why nothing is certified, and how many problems it would take.
+std::string shortfall_text(const Calibration& found, const analyze::CalibrationRequest& request) {
+  const double calibrate_share = request.split.shares[1];
+  std::string text =
+      fmt::format("not certified: {} at most {:g} with confidence {:g}, by any setting that saves tokens\n",
+                  request.risk, request.alpha, 1 - request.delta);
+  // Of a risk that stopping lowers the first setting stops all it can: where that is not enough nothing is.
+  const bool stops_first = !analyze::find_risk(request.risk).none_without_stop;
+  if (found.shortfall && stops_first && found.shortfall->risk > request.alpha) {
+    text += fmt::format("stopping as early as {} can leaves a risk of {:.4g}, more than {:g}\n",
+                        found.shortfall->rule, found.shortfall->risk, request.alpha);
+  }
+  const bool too_few = found.problems[1] < found.least_needed;
+  if (too_few) {
+    text += fmt::format("even without any loss it takes {} calibrate problems ({} in all); there are {}\n",
+                        found.least_needed, in_all(found.least_needed, calibrate_share), found.problems[1]);
+  }
+  if (found.shortfall) return text + closest_text(*found.shortfall, calibrate_share);
+  return too_few ? text : text + "no tested setting stops any of them\n";
 }
 
 /// What a reader of the certificate should know and no table says.
@@ -192,6 +204,7 @@ int calibrate(const CommandLine& line) {
   std::vector<std::string> left_out;
   read_calibration_options(line, request);
   read_source_options(line, request, left_out);
+  request.threads = line.threads();
   Output output(line.text("output"));
   std::optional<Output> document;
   if (line.given("certificate")) document.emplace(line.text("certificate"));
@@ -244,6 +257,7 @@ int check(const CommandLine& line) {
   analyze::SourceRequest request;
   request.filter = line.where();
   request.left_out = [&](const std::string& trace) { left_out.push_back(trace); };
+  request.warning = warn_once();
   const schemas::Store store = schemas::Store::open(line.store(), schemas::Access::kRead);
   const analyze::Recheck found = analyze::recheck(store, request, setting);
   if (found.signal_version != setting.signal_version) {
@@ -266,6 +280,9 @@ int check(const CommandLine& line) {
       found.rule, setting.signal, setting.stream, setting.risk, setting.alpha, 1 - setting.delta,
       found.holds ? "holds" : "is not shown", analyze::to_string(found.p_value_kind), found.p_value,
       table.render(for_programs(format) ? TableFormat::kTable : format));
+  if (found.part.cell.stopped == 0) {
+    text += "it stops none of these traces, so this says nothing of what its stops do\n";
+  }
   if (!found.holds) {
     text += found.needed
                 ? fmt::format("if it goes on like that, about {} problems are needed\n", *found.needed)
@@ -290,8 +307,10 @@ void declare(CommandLine& line) {
   line.flag("no-save", "do not keep the certificate in the store");
   line.option("check", "FILE", "test the setting of the certificate FILE on the data of this store instead");
   add_answer_options(line);
+  add_probe_options(line);
   line.option("seed", "N", "seed of the bootstrap", "0");
   line.add_where();
+  line.add_threads();
   line.add_output();
 }
 

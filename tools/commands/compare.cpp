@@ -73,7 +73,11 @@ int run_compare(const std::vector<std::string>& arguments) {
   if (!line.parse(arguments)) return kDone;
   const bool runs = line.positional().size() > 1 || line.given("against");
   if (line.given("html") && (!runs || line.given("cost"))) {
-    throw Error(ErrorCode::kUsage, "--html: runs are drawn; name another store or --against");
+    throw Error(ErrorCode::kUsage, line.given("cost")
+                                       ? "--html: it draws pairs of runs, not the --cost of signals"
+                                       : "--html: it draws pairs of runs, and of one store alone signals are "
+                                         "compared: name another store, or runs by --against, as --against "
+                                         "policy=full");
   }
   if (line.given("cost")) return compare_cost(line);
   if (runs) return compare_runs(line);

@@ -1,7 +1,10 @@
 #include "tools/commands/compare_html.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 
 #include "analyze/report/report.h"
@@ -15,14 +18,27 @@ std::string file_name(const std::string& path) {
   return std::filesystem::path(path).filename().string();
 }
 
-/// What tells one side from the other, its policy in any case.
+/// What tells one side from the other, its policy in any case where one is known.
 std::string name_of(const std::string& store, const schemas::RunRecord& run, const std::string& other_store,
                     const schemas::RunRecord& other) {
-  std::string name = store == other_store ? "" : file_name(store) + " ";
-  if (run.model != other.model) name += run.model + " ";
-  name += brief_policy(run.policy);
+  constexpr std::size_t kUidDigits = 8;
+  std::vector<std::string> words;
+  if (store != other_store) words.push_back(file_name(store));
+  if (run.model != other.model) words.push_back(run.model);
+  if (run.policy != "unknown") words.push_back(brief_policy(run.policy));
+  std::string name = fmt::format("{}", fmt::join(words, " "));
   const std::string details = differing_details(run, other);
-  return details.empty() ? name : name + ", " + details;
+  if (!details.empty()) name += (name.empty() ? "" : ", ") + details;
+  return name.empty() ? "run " + run.uid.substr(0, kUidDigits) : name;
+}
+
+/// The cap and how many traces it cut, of what is known.
+std::string cap_of(const analyze::TraceGroup& group) {
+  const auto cut = std::count_if(group.traces.begin(), group.traces.end(), [](const auto& trace) {
+    return trace.info.finish == schemas::Finish::kLength;
+  });
+  if (!group.run.cap_tokens) return cut == 0 ? "" : fmt::format("{} cut", cut);
+  return fmt::format("{}, {} cut", *group.run.cap_tokens, cut);
 }
 
 analyze::RunPair named(const ComparedRuns& pair) {
@@ -53,6 +69,8 @@ std::vector<std::string> summary_row(const ComparedRuns& pair) {
           runs.mcnemar ? fmt::format("{:.3g}", *runs.mcnemar) : "",
           fmt::format("{:.0f}", runs.tokens_a),
           fmt::format("{:.0f}", runs.tokens_b),
+          cap_of(*pair.a),
+          cap_of(*pair.b),
           ratio ? fmt::format("{:.3f}", ratio->value) : "",
           ratio ? interval(ratio->interval, 1, 3) : ""};
 }
@@ -62,7 +80,7 @@ std::vector<std::string> summary_row(const ComparedRuns& pair) {
 std::string compare_html(const std::vector<ComparedRuns>& pairs) {
   analyze::ReportTable summary{
       {"A", "B", "problem set", "problems", "right in A, %", "right in B, %", "difference", "95 %",
-       "McNemar p", "tokens A", "tokens B", "ratio", "95 % of it"},
+       "McNemar p", "tokens A", "tokens B", "cap of A", "cap of B", "ratio", "95 % of it"},
       {}};
   std::vector<analyze::RunPair> drawn;
   for (const ComparedRuns& pair : pairs) {

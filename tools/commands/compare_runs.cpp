@@ -149,11 +149,17 @@ std::vector<std::string> changed_columns() {
   return {"problem_id", "right_a", "right_b", "tokens_a", "tokens_b", "capped_a", "capped_b"};
 }
 
-std::vector<Value> changed_row(const analyze::ChangedProblem& problem) {
+/// `right`, `wrong`, or for programs and where repeats differ the share of them that is right.
+Value right_of(double share, bool reading) {
   constexpr int kRightDecimals = 2;
+  if (!reading || (share > 0 && share < 1)) return Fixed{share, kRightDecimals};
+  return share > 0 ? "right" : "wrong";
+}
+
+std::vector<Value> changed_row(const analyze::ChangedProblem& problem, bool reading) {
   return {problem.problem_id,
-          Fixed{problem.a.right, kRightDecimals},
-          Fixed{problem.b.right, kRightDecimals},
+          right_of(problem.a.right, reading),
+          right_of(problem.b.right, reading),
           Fixed{problem.a.tokens, 0},
           Fixed{problem.b.tokens, 0},
           problem.a.capped,
@@ -169,7 +175,7 @@ Table changed_table(const std::vector<Pairing>& pairings) {
     for (const analyze::ChangedProblem& problem : pairing.runs.changed) {
       std::vector<Value> row{pairing.a->store, pairing.a->group.run.uid, pairing.b->store,
                              pairing.b->group.run.uid, pairing.b->group.problem_set};
-      for (Value& value : changed_row(problem)) row.push_back(std::move(value));
+      for (Value& value : changed_row(problem, false)) row.push_back(std::move(value));
       table.add_row(std::move(row));
     }
   }
@@ -223,7 +229,7 @@ std::string reading_text(const std::vector<Pairing>& pairings, bool changed, Tab
       continue;
     }
     Table table(changed_columns());
-    for (const analyze::ChangedProblem& problem : runs.changed) table.add_row(changed_row(problem));
+    for (const analyze::ChangedProblem& problem : runs.changed) table.add_row(changed_row(problem, true));
     text += table.render(format);
   }
   return text;
@@ -270,6 +276,31 @@ void report_unpaired(const std::vector<Side>& sides_a, const std::vector<Side>& 
   }
 }
 
+std::string problem_sets_of(const std::vector<Side>& sides) {
+  std::set<std::string> names;
+  for (const Side& side : sides) names.insert(side.group.problem_set);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+/// Why no two runs could be paired, and what would help.
+[[noreturn]] void throw_no_pairs(const std::vector<Side>& sides_a, const std::vector<Side>& sides_b) {
+  const std::string sets_a = problem_sets_of(sides_a);
+  const std::string sets_b = problem_sets_of(sides_b);
+  if (sets_a == sets_b) {
+    throw Error(
+        ErrorCode::kNotFound,
+        fmt::format("no two different runs of the same problem set are selected: both sides have but one "
+                    "run of {}",
+                    sets_a));
+  }
+  throw Error(
+      ErrorCode::kNotFound,
+      fmt::format("no two different runs of the same problem set are selected: A has {}, B has {}; where "
+                  "these are the same problems under two names, import both with one `lil import "
+                  "--problem-set NAME`",
+                  sets_a, sets_b));
+}
+
 std::string html_of(const std::vector<Pairing>& pairings) {
   std::vector<ComparedRuns> pairs;
   for (const Pairing& pairing : pairings) {
@@ -301,9 +332,7 @@ int compare_runs(const CommandLine& line) {
     for (Side& side : load_sides(other, request_b)) sides_b.push_back(std::move(side));
   }
   const std::vector<Pairing> pairings = pair_sides(sides_a, sides_b, bootstrap);
-  if (pairings.empty()) {
-    throw Error(ErrorCode::kNotFound, "no two different runs of the same problem set are selected");
-  }
+  if (pairings.empty()) throw_no_pairs(sides_a, sides_b);
   report_unpaired(sides_a, sides_b, pairings);
   if (page) page->write(html_of(pairings));
   const bool changed = line.given("changed");

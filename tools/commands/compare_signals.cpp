@@ -132,7 +132,7 @@ std::string signed_percent(double share) {
 /// What the certified rules do.
 Table certified_table(const SignalComparison& comparison) {
   Table table({"signal", "stream", "rule", "p", "saved", "95 %", "more", "95 %", "stopped", "harm", "95 %",
-               "gain", "caught", "early", "delay"});
+               "gain", "caught", "early", "delay (median)"});
   for (const ComparedSignal& one : comparison.signals) {
     const bool stops = one.test.kept < one.test.tokens;
     const auto& more = one.saved_difference;
@@ -216,6 +216,18 @@ std::string heading(const SignalComparison& comparison, const SignalComparisonRe
       cell.traces, cell.tokens, cell.right_full, first.delays.loops, reference, few);
 }
 
+/// Areas go by the shape, so those of different shapes say little of the signals.
+std::string shapes_note(const SignalComparison& comparison) {
+  const auto& signals = comparison.signals;
+  const bool differ = std::any_of(signals.begin(), signals.end(), [&](const ComparedSignal& one) {
+    return one.shape != signals.front().shape;
+  });
+  return differ
+             ? "; each at the f that did best on tune, and areas of different f do not compare: name one by "
+               "--f"
+             : "";
+}
+
 std::string reading_text(const std::vector<SignalComparison>& comparisons,
                          const SignalComparisonRequest& request, TableFormat format) {
   const std::string comment = comment_mark(format);
@@ -226,8 +238,8 @@ std::string reading_text(const std::vector<SignalComparison>& comparisons,
             certified_table(comparison).render(format) +
             fmt::format(
                 "\n{}every threshold: area under the ROC of the checks (positive: from there on nothing is "
-                "gained), and under the savings-accuracy curve\n{}",
-                comment, gap) +
+                "gained), and under the savings-accuracy curve{}\n{}",
+                comment, shapes_note(comparison), gap) +
             threshold_table(comparison).render(format) +
             fmt::format(
                 "\n{}cost, as measured when the curves were made (CPU time of a check, reading the tokens "

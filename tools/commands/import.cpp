@@ -1,8 +1,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
 
+#include "record/attention_policy.h"
 #include "record/tokenizer/tokenizer.h"
 #include "schemas/error.h"
 #include "schemas/run_store.h"
@@ -22,7 +30,9 @@ void print_summary(const ImportResult& result, const std::string& tokenizer) {
   fmt::print("{} records: {} traces added, {} there already, {} failed; {} tokens ({})\n", result.records,
              result.traces_added, result.traces_skipped, result.failed, result.tokens,
              tokenizer == "bytes" ? "bytes, as no --tokenizer is given" : tokenizer);
-  for (const std::string& run : result.run_uids) fmt::print("run {}\n", run);
+  const std::set<std::string> files(result.run_files.begin(), result.run_files.end());
+  for (std::size_t i = 0; i < result.run_uids.size(); ++i)
+    fmt::print("run {}{}\n", result.run_uids[i], files.size() > 1 ? " from " + result.run_files[i] : "");
 }
 
 /// A cap that traces exceed says that their tokens were counted with another tokenizer.
@@ -45,6 +55,45 @@ void warn_of_tokens_beyond_cap(const schemas::Store& store, const std::vector<st
   }
 }
 
+/// A store that this import would make, and takes away again where nothing came into it.
+class ImportStore {
+ public:
+  explicit ImportStore(std::string path)
+      : path_(std::move(path)),
+        is_new_(!std::filesystem::exists(path_)),
+        store_(schemas::Store::open(path_, schemas::Access::kCreate)) {}
+  ImportStore(const ImportStore&) = delete;
+  ImportStore& operator=(const ImportStore&) = delete;
+  ~ImportStore() {
+    if (!is_new_ || !is_empty_) return;
+    store_.reset();
+    std::error_code ignored;
+    for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + end, ignored);
+  }
+
+  [[nodiscard]] schemas::Store& store() { return *store_; }
+  /// An import was refused: whether before anything was written.
+  void look_whether_empty() {
+    is_empty_ = schemas::list_runs(*store_).empty() && schemas::list_failures(*store_).empty();
+  }
+
+ private:
+  std::string path_;
+  bool is_new_;
+  bool is_empty_ = false;
+  std::optional<schemas::Store> store_;
+};
+
+/// Imports, and leaves no new store behind where what is asked for was refused before anything was written.
+ImportResult import_into(ImportStore& to, const ImportOptions& options) {
+  try {
+    return import_files(to.store(), options);
+  } catch (const Error&) {
+    to.look_whether_empty();
+    throw;
+  }
+}
+
 }  // namespace
 
 int run_import(const std::vector<std::string>& arguments) {
@@ -56,6 +105,10 @@ int run_import(const std::vector<std::string>& arguments) {
   line.option("tokenizer", "FILE",
               "tokenizer.json or *.tiktoken that turns text into ids; `bytes`: each byte a token", "bytes");
   line.option("problem-set", "NAME", "name of the problem set; the file's name where not given");
+  line.option("model", "NAME", "the model; what the log says or the file's name where not given");
+  line.option("policy", "SPEC",
+              "the attention policy (`lil list policies`), so that tables hold runs against full attention; "
+              "what the log says or `unknown` where not given");
   line.repeated("field", "NAME=KEY", "where a field stands: output=model_answer, gold=/meta/answer, id=…");
   line.add_threads();
   line.add_progress();
@@ -64,8 +117,10 @@ int run_import(const std::vector<std::string>& arguments) {
   if (line.positional().size() < 2) throw Error(ErrorCode::kUsage, "the files to import are missing");
   const bool bytes = line.text("tokenizer") == "bytes";
   const auto tokenizer = bytes ? nullptr : record::load_tokenizer(line.text("tokenizer"));
+  const std::string policy =
+      line.text("policy").empty() ? "" : record::make_attention_policy(line.text("policy")).spec;
   const schemas::WriterLock lock(line.store());
-  schemas::Store store = schemas::Store::open(line.store(), schemas::Access::kCreate);
+  ImportStore to(line.store());
   Progress progress(line.text("progress"), "MB read");
   std::vector<std::string> failures;
   ImportOptions options;
@@ -73,6 +128,8 @@ int run_import(const std::vector<std::string>& arguments) {
   options.format = line.text("format");
   options.fields = line.texts("field");
   options.problem_set = line.text("problem-set");
+  options.model = line.text("model");
+  options.policy = policy;
   options.tokenizer = tokenizer.get();
   options.threads = line.threads();
   options.created = utc_now();
@@ -88,10 +145,10 @@ int run_import(const std::vector<std::string>& arguments) {
   };
   options.failure = [&](const ImportFailure& failure) { failures.push_back(failure.text()); };
   catch_interrupts();
-  const ImportResult result = import_files(store, options);
+  const ImportResult result = import_into(to, options);
   progress.finish();
   print_summary(result, line.text("tokenizer"));
-  warn_of_tokens_beyond_cap(store, result.run_uids);
+  warn_of_tokens_beyond_cap(to.store(), result.run_uids);
   print_failures("records that could not be imported", failures);
   if (result.cancelled) return interrupt_exit_code();
   return failures.empty() ? kDone : kSomeFailed;

@@ -5,7 +5,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
 #include <system_error>
+#include <vector>
 
 #include "analyze/report/figure/style.h"
 #include "schemas/error.h"
@@ -13,6 +17,7 @@
 #include "tools/commands/command.h"
 #include "tools/commands/source_options.h"
 #include "tools/output.h"
+#include "tools/progress.h"
 
 namespace lil::tools {
 namespace {
@@ -51,7 +56,30 @@ void make_folder(const std::string& path) {
     throw Error(ErrorCode::kEnvironment, fmt::format("cannot make the folder {}: {}", path, error.message()));
 }
 
+/// A figure's file of an earlier report in the folder, beside one that has no such figure, would be taken for
+/// its own.
+void remove_other_figures(const fs::path& folder, const std::vector<analyze::ReportFigure>& figures) {
+  std::set<std::string> written;
+  for (const analyze::ReportFigure& figure : figures) written.insert(figure.id);
+  std::vector<fs::path> stale;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string id = entry.path().stem().string();
+    const std::string kind = entry.path().extension().string();
+    const bool is_asset = entry.is_regular_file() && (kind == ".svg" || kind == ".csv");
+    if (is_asset && analyze::is_report_figure(id) && written.count(id) == 0) stale.push_back(entry.path());
+  }
+  for (const fs::path& path : stale) {
+    if (!error) fs::remove(path, error);
+  }
+  if (error) {
+    throw Error(ErrorCode::kEnvironment,
+                fmt::format("cannot clear the folder {}: {}", folder.string(), error.message()));
+  }
+}
+
 void write_assets(const fs::path& folder, const std::vector<analyze::ReportFigure>& figures) {
+  remove_other_figures(folder, figures);
   for (const analyze::ReportFigure& figure : figures) {
     Output((folder / (figure.id + ".svg")).string()).write(analyze::standalone_svg(figure));
     Output((folder / (figure.id + ".csv")).string()).write(analyze::figure_csv(figure));
@@ -77,9 +105,11 @@ int run_report(const std::vector<std::string>& arguments) {
   CommandLine line(
       "report store.db [options]",
       "Writes one HTML file that needs no other: figures with their tables, and traces to read with\n"
-      "the stops of the rules in them. The same store gives the same bytes.");
+      "the stops of the rules in them. The same store under the same name gives the same bytes.");
   line.option("output,o", "FILE", "the page; - is stdout", "report.html");
-  line.option("assets", "DIR", "also write each figure there as .svg and .csv");
+  line.option("assets", "DIR",
+              "also write each figure there as .svg and .csv; such files of figures that this report has "
+              "not are removed");
   line.repeated("signal", "SPEC", "a signal, as zlib(level=6); all that have curves where not given");
   line.repeated("stream", "NAME",
                 "text, prompt+text, ids32, prompt+ids32; all that have curves where not given");
@@ -95,14 +125,20 @@ int run_report(const std::vector<std::string>& arguments) {
   line.option("seed", "N", "seed of the bootstrap", "0");
   line.add_where();
   line.add_threads();
+  line.add_progress();
   if (!line.parse(arguments)) return kDone;
   line.expect_at_most(1);
   const schemas::Store store = schemas::Store::open(line.store(), schemas::Access::kRead);
   std::vector<std::string> left_out;
   const analyze::ReportRequest request = request_from(line, left_out);
+  Progress progress(line.text("progress"), "report");
   Output output(line.text("output"));
   if (line.given("assets")) make_folder(line.text("assets"));
-  const analyze::Report report = analyze::build_report(store, request);
+  const analyze::Report report =
+      analyze::build_report(store, request, [&](int done, int total, const std::string& next) {
+        progress.update(done, total, next, std::nullopt);
+      });
+  progress.finish();
   if (line.given("assets")) write_assets(line.text("assets"), report.figures.figures);
   output.write(report.html);
   say_what_is_in_it(line.text("output"), report);

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
+#include <memory>
+#include <set>
+
 #include "analyze/extraction.h"
 #include "analyze/verdict.h"
 #include "schemas/error.h"
@@ -25,6 +29,14 @@ analyze::AnswerSource answers_from(const std::string& name) {
 
 }  // namespace
 
+std::function<void(const std::string&)> warn_once() {
+  return [told = std::make_shared<std::set<std::string>>()](const std::string& sentence) {
+    if (!told->insert(sentence).second) return;
+    std::fflush(stdout);
+    fmt::print(stderr, "warning: {}\n", sentence);
+  };
+}
+
 void add_answer_options(CommandLine& line) {
   line.option("extract", "NAMES", "the answers to use, as `lil grade --extract` made them",
               std::string(analyze::kDefaultExtractors));
@@ -45,6 +57,7 @@ void read_source_options(const CommandLine& line, analyze::SourceRequest& reques
   request.answers = answers_from(line.text("answers"));
   request.closing = closing_from(line.text("closing"));
   request.left_out = [&left_out](const std::string& trace) { left_out.push_back(trace); };
+  request.warning = warn_once();
 }
 
 int report_left_out(const std::vector<std::string>& left_out) {

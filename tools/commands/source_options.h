@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ void add_probe_options(CommandLine& line);
 /// Reads these and `--where`; what is left out is added to `left_out`, which stays where it is.
 void read_source_options(const CommandLine& line, analyze::SourceRequest& request,
                          std::vector<std::string>& left_out);
+
+/// Prints each different sentence once, on stderr.
+[[nodiscard]] std::function<void(const std::string&)> warn_once();
 
 /// Says on stderr what was left out; the exit status that follows from it.
 int report_left_out(const std::vector<std::string>& left_out);

@@ -149,6 +149,14 @@ std::string probes_text(const std::vector<schemas::Probe>& probes) {
   return text.empty() ? "" : "\n--- probes: after so many tokens, how it ended, the answer\n" + text;
 }
 
+/// As the model read them: with the special tokens, which a template put there.
+std::string with_special_tokens(const std::vector<schemas::TokenId>& ids,
+                                const schemas::Vocabulary& vocabulary) {
+  std::string text;
+  for (const schemas::TokenId id : ids) text += vocabulary.token(id).bytes;
+  return text;
+}
+
 int show_trace_command(const std::vector<std::string>& arguments) {
   CommandLine line("trace show store.db UID [options]",
                    "What is known of one trace, its prompt, its text and its probes. The first digits of a "
@@ -162,9 +170,8 @@ int show_trace_command(const std::vector<std::string>& arguments) {
   const TraceTokens tokens = schemas::read_tokens(store, trace.key);
   const schemas::Vocabulary vocabulary = schemas::read_vocabulary(store, trace.tokenizer);
   const RunRecord run = runs_by_key(store).at(trace.run);
-  std::string prompt;
+  const std::string prompt = with_special_tokens(tokens.prompt_ids, vocabulary);
   std::string text;
-  vocabulary.append_text(tokens.prompt_ids, prompt);
   vocabulary.append_text(tokens.ids, text);
   Output output(line.text("output"));
   output.write(fmt::format(

@@ -59,8 +59,8 @@ ImportRun::ImportRun(const RunSource& source, const LogRun& log, schemas::TokenS
     : token_source_(tokens) {
   record_.created = source.created;
   record_.tool_version = source.tool_version;
-  record_.model = first_known(log.model, source.stem);
-  record_.policy = first_known(log.policy, kUnknown);
+  record_.model = first_known(source.model, first_known(log.model, source.stem));
+  record_.policy = first_known(source.policy, first_known(log.policy, kUnknown));
   record_.sampler = first_known(log.sampler, kUnknown);
   record_.cap_tokens = log.cap_tokens;
   record_.problem_set = first_known(source.problem_set, first_known(log.problem_set, source.stem));

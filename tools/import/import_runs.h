@@ -23,6 +23,8 @@ struct RunSource {
   std::string tokenizer_sha256;
   std::string stem;         ///< model and problem set where nothing else names them
   std::string problem_set;  ///< for every record; empty: what the record says
+  std::string model;        ///< of every record; empty: what the record says
+  std::string policy;       ///< of every record; empty: what the record says
   std::string created;
   std::string tool_version;
 };

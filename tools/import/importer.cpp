@@ -108,7 +108,7 @@ class Importer {
   void write_trace(ImportRun& run, schemas::RunKey key, ImportItem& item);
   void write_failure(const PreparedFile& prepared, const ImportItem& item,
                      std::optional<schemas::RunKey> run);
-  void close_runs();
+  void close_runs(const PreparedFile& prepared);
   schemas::TokenizerKey tokenizer_key();
   void report_progress(const PreparedFile& prepared, std::int64_t file_bytes_read);
   [[nodiscard]] bool is_cancelled() const { return options_.cancel != nullptr && *options_.cancel; }
@@ -159,6 +159,8 @@ void Importer::import_file(const PreparedFile& prepared) {
                           .tokenizer_sha256 = tokenizer_sha256_,
                           .stem = prepared.file.stem(),
                           .problem_set = options_.problem_set,
+                          .model = options_.model,
+                          .policy = options_.policy,
                           .created = options_.created,
                           .tool_version = options_.tool_version});
   JsonRecordReader records(prepared.file.reader(), [this](const BadRecord& bad) {
@@ -178,7 +180,7 @@ void Importer::import_file(const PreparedFile& prepared) {
   report_progress(prepared, 0);
   result_.bytes = bytes_of_past_files_;
   result_.cancelled = is_cancelled();
-  close_runs();
+  close_runs(prepared);
   if (!options_.warning || result_.cancelled) return;
   for (const std::string& sentence : sentences(remarks_)) {
     options_.warning(fmt::format("{}: {}", prepared.file.path(), sentence));
@@ -341,7 +343,7 @@ void Importer::write_failure(const PreparedFile& prepared, const ImportItem& ite
 
 /// Every record of the file has been looked at: its runs are complete, also those that an import which was
 /// killed left open.
-void Importer::close_runs() {
+void Importer::close_runs(const PreparedFile& prepared) {
   schemas::Transaction transaction(store_);
   for (ImportRun* run : runs_->in_order()) {
     if (!run->has_traces) continue;
@@ -349,6 +351,7 @@ void Importer::close_runs() {
       schemas::set_run_status(store_, run->key(store_, tokenizer_key()), "complete");
     }
     result_.run_uids.push_back(run->record().uid);
+    result_.run_files.push_back(prepared.file.path());
   }
   transaction.commit();
 }

@@ -38,6 +38,8 @@ struct ImportOptions {
   std::string format;                            ///< a row of log_readers(); empty: by content, for each file
   std::vector<std::string> fields;               ///< `output=model_answer`, `gold=/meta/answer`, …
   std::string problem_set;                       ///< empty: what the record says, else the file's stem
+  std::string model;                             ///< empty: what the record says, else the file's stem
+  std::string policy;                            ///< resolved; empty: what the record says, else `unknown`
   const record::Tokenizer* tokenizer = nullptr;  ///< null: each byte of the text a token
   int threads = 1;                               ///< that tokenise; the store does not depend on it
   std::string created;                           ///< UTC, ISO 8601: when the import runs
@@ -60,7 +62,8 @@ struct ImportResult {
   std::int64_t tokens = 0;          ///< generated ones, of the traces added
   std::int64_t bytes = 0;           ///< read from the files
   bool cancelled = false;
-  std::vector<std::string> run_uids;  ///< of the traces added or skipped, in order of first sight
+  std::vector<std::string> run_uids;   ///< of the traces added or skipped, in order of first sight
+  std::vector<std::string> run_files;  ///< of each of these runs, as given
 };
 
 /// Reads logs of other engines into a store: a run for each model, policy, sampler, cap, problem set and

@@ -95,13 +95,14 @@ constexpr std::array<std::string_view, 31> kGreek = {
 
 /// Bytes beyond ASCII, and a few spellings of ASCII.
 constexpr std::array kPlain = {
-    Spelling{"<=", "<="},     Spelling{">=", ">="},           Spelling{"!=", "!="},
-    Spelling{"**", "^"},      Spelling{"\u2212", "-"},        Spelling{"\u2013", "-"},
-    Spelling{"\u00d7", "*"},  Spelling{"\u00b7", "*"},        Spelling{"\u22c5", "*"},
-    Spelling{"\u00f7", "/"},  Spelling{"\u2264", "<="},       Spelling{"\u2265", ">="},
-    Spelling{"\u2260", "!="}, Spelling{"\u2208", "in"},       Spelling{"\u222a", "cup"},
-    Spelling{"\u00b1", "pm"}, Spelling{"\u2213", "mp"},       Spelling{"\u00b0", "deg"},
-    Spelling{"\u2248", "~"},  Spelling{"\u2216", "setminus"}, Spelling{"\u2032", "'"}};
+    Spelling{"<=", "<="},      Spelling{">=", ">="},     Spelling{"!=", "!="},
+    Spelling{"**", "^"},       Spelling{"\u2212", "-"},  Spelling{"\u2013", "-"},
+    Spelling{"\u00d7", "*"},   Spelling{"\u00b7", "*"},  Spelling{"\u22c5", "*"},
+    Spelling{"\u00f7", "/"},   Spelling{"\u2044", "/"},  Spelling{"\u2264", "<="},
+    Spelling{"\u2265", ">="},  Spelling{"\u2260", "!="}, Spelling{"\u2208", "in"},
+    Spelling{"\u222a", "cup"}, Spelling{"\u00b1", "pm"}, Spelling{"\u2213", "mp"},
+    Spelling{"\u00b0", "deg"}, Spelling{"\u2248", "~"},  Spelling{"\u2216", "setminus"},
+    Spelling{"\u2032", "'"}};
 constexpr std::array kPlainWords = {Spelling{"\u03c0", "pi"}, Spelling{"\u221e", "infinity"},
                                     Spelling{"\u221a", "radical"}, Spelling{"\u2205", "emptyset"},
                                     Spelling{"\u211d", "reals"}};
@@ -226,6 +227,7 @@ class Tokenizer {
       add(type, found->to);
       return true;
     };
+    if (const VulgarFraction* fraction = vulgar_fraction_at(rest_)) return vulgar(*fraction);
     if (const Spelling* power = find_prefix(kPlainPowers, rest_)) {
       mark("^");
       rest_.remove_prefix(power->from.size());
@@ -242,6 +244,20 @@ class Tokenizer {
     const std::string_view one = rest_.substr(0, 1);
     rest_.remove_prefix(1);
     return mark(one);
+  }
+
+  /// `½` as `\frac{1}{2}`.
+  bool vulgar(const VulgarFraction& fraction) {
+    rest_.remove_prefix(fraction.character.size());
+    add(Token::Type::kWord, "frac");
+    for (const std::string_view part : {fraction.above, fraction.below}) {
+      mark("{");
+      Token& token = add(Token::Type::kNumber, part);
+      token.value = integer_of(part);
+      token.whole = true;
+      mark("}");
+    }
+    return true;
   }
 
   /// `{,}`, `,\!` (and spaces), `,` outside of brackets, or a thin space, right before three digits and no

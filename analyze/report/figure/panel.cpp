@@ -15,6 +15,7 @@ constexpr double kMarker = 3.6;
 constexpr double kWhisker = 2.5;
 constexpr double kLineHeight = 13.5;
 constexpr double kBaseline = 4;  // from a line's middle down to its letters' foot
+constexpr double kSlack = 0.05;  // of a unit: what SVG coordinates round away
 constexpr const char* kReferenceDash = "5 3";
 
 /// Beyond this a coordinate means nothing, and SVG readers differ.
@@ -91,8 +92,13 @@ void Panel::line(const std::vector<Point>& points, const Series& series, std::st
   svg_.end_clip();
 }
 
-void Panel::steps(const std::vector<Point>& points, const Series& series, std::string_view weight) {
-  line(as_steps(points), series, weight);
+void Panel::steps(const std::vector<Point>& points, const Series& series, std::string_view weight,
+                  Dash dash) {
+  const std::string own = dash == Dash::kOfSeries ? series.dash() : "";
+  svg_.begin_clip(frame_);
+  svg_.polyline(pixels(as_steps(points)), std::string(weight) + " " + series.stroke(),
+                dash == Dash::kReference ? kReferenceDash : own);
+  svg_.end_clip();
 }
 
 void Panel::point(const Point& where, const Series& series, std::string_view tooltip, bool hollow) {
@@ -103,15 +109,41 @@ void Panel::star(const Point& where, const Series& series, std::string_view tool
   svg_.star(at(where), series, 2 * kMarker, tooltip);
 }
 
+void Panel::off_scale(const Point& where, std::string_view text, const Series& series,
+                      std::string_view tooltip, int line) {
+  constexpr double kRoom = 5;
+  const Pixel pixel = at(where);
+  const bool above = pixel.y < frame_.y;
+  const double inwards = kLineHeight * line;
+  const Pixel tip{std::clamp(pixel.x, frame_.x + kRoom, frame_.right() - kRoom),
+                  above ? frame_.y + 1 : frame_.bottom() - 1};
+  svg_.arrow(tip, above, series, 2 * kMarker, tooltip);
+  const double width = text_width(text, kSmallSize) + kRoom + 3;
+  const double y = tip.y + (above ? 2 * kBaseline + 2 + inwards : -2 - inwards);
+  const std::string classes = "small halo " + series.fill();
+  if (tip.x + width <= frame_.right()) {
+    svg_.text({tip.x + kRoom + 1, y}, text, classes);
+  } else {
+    const bool fits = tip.x - width >= frame_.x;
+    svg_.text({fits ? tip.x - kRoom - 1 : frame_.right() - 3, y}, text, classes, Anchor::kEnd);
+  }
+}
+
 void Panel::error_y(const Point& where, double low, double high, const Series& series) {
   const double x = at(where).x;
   const double top = std::clamp(at({where.x, high}).y, frame_.y, frame_.bottom());
   const double foot = std::clamp(at({where.x, low}).y, frame_.y, frame_.bottom());
   const std::string classes = "thin " + series.stroke();
   svg_.line({x, top}, {x, foot}, classes);
-  // An end that is cut off has no crossbar.
-  if (at({where.x, high}).y >= frame_.y) svg_.line({x - kWhisker, top}, {x + kWhisker, top}, classes);
-  if (at({where.x, low}).y <= frame_.bottom()) svg_.line({x - kWhisker, foot}, {x + kWhisker, foot}, classes);
+  const auto end = [&](double y, bool is_cut, double inwards) {
+    if (is_cut) {
+      svg_.polyline({{x - kWhisker, y + inwards}, {x, y}, {x + kWhisker, y + inwards}}, classes);
+    } else {
+      svg_.line({x - kWhisker, y}, {x + kWhisker, y}, classes);
+    }
+  };
+  end(top, at({where.x, high}).y < frame_.y - kSlack, 2 * kWhisker);
+  end(foot, at({where.x, low}).y > frame_.bottom() + kSlack, -2 * kWhisker);
 }
 
 void Panel::error_x(const Point& where, double low, double high, const Series& series) {
@@ -120,9 +152,15 @@ void Panel::error_x(const Point& where, double low, double high, const Series& s
   const double right = std::clamp(at({high, where.y}).x, frame_.x, frame_.right());
   const std::string classes = "thin " + series.stroke();
   svg_.line({left, y}, {right, y}, classes);
-  if (at({low, where.y}).x >= frame_.x) svg_.line({left, y - kWhisker}, {left, y + kWhisker}, classes);
-  if (at({high, where.y}).x <= frame_.right())
-    svg_.line({right, y - kWhisker}, {right, y + kWhisker}, classes);
+  const auto end = [&](double x, bool is_cut, double inwards) {
+    if (is_cut) {
+      svg_.polyline({{x + inwards, y - kWhisker}, {x, y}, {x + inwards, y + kWhisker}}, classes);
+    } else {
+      svg_.line({x, y - kWhisker}, {x, y + kWhisker}, classes);
+    }
+  };
+  end(left, at({low, where.y}).x < frame_.x - kSlack, 2 * kWhisker);
+  end(right, at({high, where.y}).x > frame_.right() + kSlack, -2 * kWhisker);
 }
 
 void Panel::level(double y, std::string_view name, const Series& series) {
@@ -242,6 +280,9 @@ void draw_sample(Svg& svg, Pixel at, double width, const LegendEntry& entry) {
       svg.line(at, {at.x + width, at.y}, "line " + entry.series.stroke(), entry.series.dash());
       if (entry.sample == Sample::kLineAndMarker) svg.marker(middle, entry.series, kMarker);
       break;
+    case Sample::kSolidLine:
+      svg.line(at, {at.x + width, at.y}, "line " + entry.series.stroke());
+      break;
     case Sample::kReference:
       svg.line(at, {at.x + width, at.y}, "thin " + entry.series.stroke(), kReferenceDash);
       break;
@@ -273,8 +314,9 @@ double draw_legend(Svg& svg, Pixel at, double width, const std::vector<LegendEnt
   constexpr double kSample = 24;
   double x = at.x;
   for (const LegendEntry& entry : entries) {
-    const bool is_line = entry.sample == Sample::kLine || entry.sample == Sample::kLineAndMarker;
-    const double sample = is_line || entry.sample == Sample::kReference ? kSample : kSample / 2;
+    const bool is_line = entry.sample == Sample::kLine || entry.sample == Sample::kLineAndMarker ||
+                         entry.sample == Sample::kSolidLine || entry.sample == Sample::kReference;
+    const double sample = is_line ? kSample : kSample / 2;
     const double entry_width = sample + 6 + text_width(entry.name, kSmallSize) + 16;
     if (x > at.x && x + entry_width > at.x + width) {
       x = at.x;

@@ -23,6 +23,13 @@ struct AxisParts {
   bool y_title = true;
 };
 
+/// How a line is broken.
+enum class Dash {
+  kOfSeries,
+  kSolid,
+  kReference,  ///< as those of level() and upright()
+};
+
 /// One plot: axes in a frame of an SVG, and what is drawn in their numbers. Marks are cut at the frame. Draw
 /// the axes first, then bands, lines, points, and end with draw_labels(). The SVG must outlive it.
 class Panel {
@@ -37,11 +44,17 @@ class Panel {
   void band(const std::vector<Point>& low, const std::vector<Point>& high, const Series& series);
   void line(const std::vector<Point>& points, const Series& series, std::string_view weight = "line");
   /// Each value holds up to the next point.
-  void steps(const std::vector<Point>& points, const Series& series, std::string_view weight = "line");
+  void steps(const std::vector<Point>& points, const Series& series, std::string_view weight = "line",
+             Dash dash = Dash::kOfSeries);
   /// Between two lines of steps with the same x.
   void step_band(const std::vector<Point>& low, const std::vector<Point>& high, const Series& series);
   void point(const Point& at, const Series& series, std::string_view tooltip = "", bool hollow = false);
   void star(const Point& at, const Series& series, std::string_view tooltip = "");
+  /// What lies above or below the frame: an arrow at its edge that points there, and the text beside it, so
+  /// many lines further in.
+  void off_scale(const Point& at, std::string_view text, const Series& series, std::string_view tooltip = "",
+                 int line = 0);
+  /// An end that is cut off has an arrowhead in place of its crossbar.
   void error_y(const Point& at, double low, double high, const Series& series);
   void error_x(const Point& at, double low, double high, const Series& series);
   /// Dashed across the frame, its name at its right end above it, or at the top.
@@ -98,7 +111,18 @@ struct PanelGrid {
 };
 
 /// How a legend shows a series.
-enum class Sample { kLine, kLineAndMarker, kReference, kMarker, kHollow, kStar, kSolid, kPale, kHatched };
+enum class Sample {
+  kLine,
+  kSolidLine,  ///< whatever the dash of the series is
+  kLineAndMarker,
+  kReference,
+  kMarker,
+  kHollow,
+  kStar,
+  kSolid,
+  kPale,
+  kHatched
+};
 
 /// One entry of a legend.
 struct LegendEntry {

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cassert>
+#include <string_view>
 
 namespace lil::analyze {
 namespace {
@@ -58,16 +60,36 @@ font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"De
 .fig .f0{fill:var(--ink)}
 )";
 
-std::string make_style() {
-  std::string style = fmt::format(":root{{{}}}\n", variables(kLight, kLightRest));
-  style += fmt::format("@media (prefers-color-scheme:dark){{:root{{{}}}}}\n", variables(kDark, kDarkRest));
-  style += fmt::format("@media print{{:root{{{}}}}}", variables(kLight, kLightRest));
-  style += kClasses;
+std::string make_rules() {
+  std::string style = kClasses;
   for (std::size_t i = 1; i <= kLight.size(); ++i)
     style += fmt::format(".fig .s{0}{{stroke:var(--series-{0})}}\n.fig .f{0}{{fill:var(--series-{0})}}\n", i);
   for (int tenth = 0; tenth <= 10; ++tenth)
     style += fmt::format(".fig .o{}{{fill-opacity:{:.3f}}}\n", tenth, 0.062 * tenth);
   return style;
+}
+
+/// The rules with the light values in place of their variables, which few readers of SVG files know.
+std::string make_literal_style() {
+  const std::string values = variables(kLight, kLightRest);
+  std::string style = make_rules();
+  constexpr std::string_view kOpen = "var(";
+  for (std::size_t at = style.find(kOpen); at != std::string::npos; at = style.find(kOpen, at)) {
+    const std::size_t end = style.find(')', at);
+    const std::string name = style.substr(at + kOpen.size(), end - at - kOpen.size()) + ":";
+    const std::size_t value = values.find(name);
+    assert(value != std::string::npos);
+    const std::size_t first = value + name.size();
+    style.replace(at, end + 1 - at, values.substr(first, values.find(';', first) - first));
+  }
+  return style;
+}
+
+std::string make_style() {
+  std::string style = fmt::format(":root{{{}}}\n", variables(kLight, kLightRest));
+  style += fmt::format("@media (prefers-color-scheme:dark){{:root{{{}}}}}\n", variables(kDark, kDarkRest));
+  style += fmt::format("@media print{{:root{{{}}}}}", variables(kLight, kLightRest));
+  return style + make_rules();
 }
 
 }  // namespace
@@ -81,8 +103,9 @@ std::string standalone_svg(const ReportFigure& figure) {
   const std::string_view svg = figure.svg;
   const std::size_t open = svg.find('>');
   if (open == std::string_view::npos) return figure.svg;
+  static const std::string style = make_literal_style();
   return fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}<style>\n{}</style>{}\n",
-                     svg.substr(0, open + 1), figure_style(), svg.substr(open + 1));
+                     svg.substr(0, open + 1), style, svg.substr(open + 1));
 }
 
 namespace figure {

@@ -13,7 +13,8 @@ namespace lil::analyze {
 /// auto`).
 [[nodiscard]] const std::string& figure_style();
 
-/// The figure's SVG as a file of its own, with its style in it.
+/// The figure's SVG as a file of its own, with its style in it: light, and every colour spelled out, as
+/// programs want it that know no CSS variables.
 [[nodiscard]] std::string standalone_svg(const ReportFigure& figure);
 
 }  // namespace lil::analyze

@@ -188,6 +188,14 @@ void Svg::star(Pixel at, const Series& series, double radius, std::string_view t
   shape(fmt::format("path class=\"mark {}\" d=\"{}Z\"", series.fill(), path_of(points)), tooltip);
 }
 
+void Svg::arrow(Pixel tip, bool up, const Series& series, double height, std::string_view tooltip) {
+  constexpr double kHalfWidth = 0.55;
+  const double foot = tip.y + (up ? height : -height);
+  const std::vector<Tenths> points{tenths(tip), tenths({tip.x + kHalfWidth * height, foot}),
+                                   tenths({tip.x - kHalfWidth * height, foot})};
+  shape(fmt::format("path class=\"mark {}\" d=\"{}Z\"", series.fill(), path_of(points)), tooltip);
+}
+
 void Svg::text(Pixel at, std::string_view text, std::string_view classes, Anchor anchor) {
   const std::string name = classes.empty() ? "" : fmt::format(" class=\"{}\"", classes);
   body_ += fmt::format("<text{} x=\"{}\" y=\"{}\"{}>{}</text>\n", name, coordinate(at.x), coordinate(at.y),

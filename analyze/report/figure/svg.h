@@ -50,6 +50,8 @@ class Svg {
               std::string_view tooltip = "");
   /// A shape that no series has: a star, for what is best.
   void star(Pixel at, const Series& series, double radius, std::string_view tooltip = "");
+  /// Points up or down, with its tip there.
+  void arrow(Pixel tip, bool up, const Series& series, double height, std::string_view tooltip = "");
   void text(Pixel at, std::string_view text, std::string_view classes = "", Anchor anchor = Anchor::kStart);
   /// Reading upwards, around a middle.
   void upright_text(Pixel at, std::string_view text, std::string_view classes = "");

@@ -116,7 +116,7 @@ std::vector<Quantity> quantities_of(const std::vector<Column>& columns, bool any
   if (shortest <= longest) {
     quantities.push_back(
         {length_ratio, " times full attention",
-         figure::log2_axis(std::min(1.0, shortest), std::max(1.0, longest), kTicks, "tokens, full = 1")});
+         figure::log2_axis(std::min(1.0, shortest), std::max(1.0, longest), kTicks, "length against full")});
   }
   const auto [fastest, slowest] = range_of(columns, decode_seconds);
   if (fastest <= slowest) {
@@ -163,10 +163,37 @@ std::string tooltip(const ReportedRun& run, const Quantity& quantity, const Esti
   return text;
 }
 
-/// A little to the side, each family by its own, so that whiskers at one budget stand beside each other.
-double beside(double budget, std::size_t place, std::size_t of) {
-  const double step = std::min(0.06, 0.5 / static_cast<double>(of));
-  return budget * std::exp2(step * (static_cast<double>(place) - static_cast<double>(of - 1) / 2));
+/// The least step between budgets, in powers of two.
+double least_step(const std::vector<Column>& columns) {
+  std::set<std::int64_t> budgets;
+  for (const Column& column : columns) {
+    for (const auto& [series, runs] : column.families) {
+      for (const ReportedRun* run : runs) budgets.insert(*run->whole.budget);
+    }
+  }
+  double least = 1;
+  double before = 0;
+  for (const std::int64_t budget : budgets) {
+    if (before > 0) least = std::min(least, std::log2(static_cast<double>(budget) / before));
+    before = static_cast<double>(budget);
+  }
+  return least;
+}
+
+/// A family's place among those of its panel.
+struct Place {
+  std::size_t index = 0;
+  std::size_t of = 1;
+  double step = 1;  ///< between budgets, in powers of two
+};
+
+/// A little to the side, each family by its own, so that whiskers at one budget can be told apart; not so far
+/// that a point seems to be of another budget.
+double beside(double budget, const Place& place) {
+  constexpr double kFarthest = 0.04;  // of the step
+  if (place.of < 2) return budget;
+  const double share = 2 * static_cast<double>(place.index) / static_cast<double>(place.of - 1) - 1;
+  return budget * std::exp2(kFarthest * place.step * share);
 }
 
 void draw_full(Panel& panel, const Column& column, const Quantity& quantity, double low, double high) {
@@ -178,7 +205,7 @@ void draw_full(Panel& panel, const Column& column, const Quantity& quantity, dou
 }
 
 void draw_family(Panel& panel, const std::vector<const ReportedRun*>& runs, const Quantity& quantity,
-                 std::size_t place, std::size_t of, bool with_bands) {
+                 const Place& place, bool with_bands) {
   const Series series{runs.front()->family_series};
   std::vector<Point> line;
   std::vector<Point> low;
@@ -186,7 +213,7 @@ void draw_family(Panel& panel, const std::vector<const ReportedRun*>& runs, cons
   for (const ReportedRun* run : runs) {
     const auto found = quantity.read(*run);
     if (!found) continue;
-    const double x = beside(static_cast<double>(*run->whole.budget), place, of);
+    const double x = beside(static_cast<double>(*run->whole.budget), place);
     line.push_back({x, found->value});
     low.push_back({x, found->interval.low});
     high.push_back({x, found->interval.high});
@@ -308,6 +335,7 @@ std::string draw(const std::vector<Column>& columns, const std::vector<Quantity>
   grid.top += kTitleLine * static_cast<double>(most_lines) - 6;
   grid.title = 10;
   const Axis x = budget_axis(columns);
+  const double step = least_step(columns);
   for (std::size_t q = 0; q < quantities.size(); ++q) {
     const bool last = q + 1 == quantities.size();
     for (std::size_t c = 0; c < columns.size(); ++c) {
@@ -319,7 +347,7 @@ std::string draw(const std::vector<Column>& columns, const std::vector<Quantity>
       constexpr std::size_t kMostBands = 3;
       std::size_t place = 0;
       for (const auto& [series, runs] : columns[c].families)
-        draw_family(panel, runs, quantities[q], place++, families, families <= kMostBands);
+        draw_family(panel, runs, quantities[q], {place++, families, step}, families <= kMostBands);
       if (beside_lines) panel.draw_labels();
     }
   }
@@ -364,7 +392,7 @@ Drawing draw_budget(ReportSources& sources) {
   if (has(decode_seconds)) {
     figure.description +=
         "; end-to-end time of decoding a trace: its tokens times the mean time of a step, as recorded in its "
-        "batches";
+        "batches, which is the time of this machine in this run and has no interval";
   } else {
     drawing.notes.push_back(
         "There is no time of decoding: no durations are on record, as in imported logs; `lil record` writes "

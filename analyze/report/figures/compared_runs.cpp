@@ -10,15 +10,11 @@ namespace {
 constexpr std::size_t kMostRuns = 6;
 constexpr std::size_t kMostSignals = 12;
 
-bool has_right_answer(const ReportedRun& run) {
-  return run.whole.cell.right_full > 0;
-}
-
 }  // namespace
 
 std::vector<ComparedRun> compare_runs(ReportSources& sources, std::vector<std::string>* notes) {
   std::vector<ComparedRun> compared;
-  for (const std::size_t run : sources.choose_runs(kMostRuns, has_right_answer)) {
+  for (const std::size_t run : sources.choose_runs(kMostRuns, &kWithRightAnswers)) {
     const auto& found = sources.comparison(run);
     if (found.result) {
       compared.push_back({run, &*found.result});

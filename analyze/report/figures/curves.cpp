@@ -11,7 +11,9 @@
 #include "analyze/report/figure/xml.h"
 #include "analyze/report/figures/figures.h"
 #include "analyze/report/figures/multiples.h"
+#include "replay/signals/registry.h"
 #include "schemas/error.h"
+#include "schemas/named_spec.h"
 
 namespace lil::analyze {
 namespace {
@@ -24,6 +26,7 @@ constexpr std::size_t kMostSettings = 6;
 constexpr std::size_t kMostLines = 5;  // in a panel
 constexpr std::size_t kMostMeasures = 3;
 constexpr std::int64_t kFewTraces = 5;
+constexpr std::int64_t kQuarter = 4;  // a line ends where fewer of its traces are left
 
 /// The growth of one run, as a line.
 struct Line {
@@ -43,7 +46,7 @@ struct MeasureLines {
   std::vector<Column> columns;
 };
 
-/// Of each of the first settings full attention, and of each further policy the run that wrote most.
+/// Of each of the first settings full attention, and of each further policy the run that comes first.
 std::vector<std::vector<std::size_t>> choose_lines(const ReportSources& sources) {
   std::vector<std::vector<std::size_t>> settings;
   std::map<std::string, std::size_t> by_setting;
@@ -55,12 +58,8 @@ std::vector<std::vector<std::size_t>> choose_lines(const ReportSources& sources)
   }
   if (settings.size() > kMostSettings) settings.resize(kMostSettings);
   for (auto& setting : settings) {
-    std::stable_sort(setting.begin(), setting.end(), [&](std::size_t a, std::size_t b) {
-      const auto rank = [&](std::size_t run) {
-        return std::pair(!runs[run].whole.is_full_attention, -runs[run].whole.cell.tokens);
-      };
-      return rank(a) < rank(b);
-    });
+    std::stable_sort(setting.begin(), setting.end(),
+                     [&](std::size_t a, std::size_t b) { return sources.comes_before(a, b); });
     std::set<int> seen;
     std::erase_if(setting, [&](std::size_t run) { return !seen.insert(runs[run].family_series).second; });
     if (setting.size() > kMostLines) setting.resize(kMostLines);
@@ -68,11 +67,13 @@ std::vector<std::vector<std::size_t>> choose_lines(const ReportSources& sources)
   return settings;
 }
 
-/// Points that enough traces are behind: where only a few are left, their quartiles say little.
+/// Points that enough traces are behind: where only a few are left, their quartiles say little, and those of
+/// less than a quarter of the traces are of another lot than where the line begins.
 std::vector<GrowthPoint> supported(const std::vector<GrowthPoint>& growth) {
   std::vector<GrowthPoint> kept;
   for (const GrowthPoint& point : growth) {
-    if (point.traces >= std::min(kFewTraces, growth.front().traces)) kept.push_back(point);
+    const bool is_few = point.traces < std::min(kFewTraces, growth.front().traces);
+    if (!is_few && kQuarter * point.traces >= growth.front().traces) kept.push_back(point);
   }
   return kept;
 }
@@ -168,6 +169,23 @@ std::vector<figure::LegendEntry> legend_of(const ReportSources& sources, const M
   return entries;
 }
 
+/// What a signal counts: as its own parameter says, else the first words of its description; empty where
+/// these are no unit.
+std::string unit_of(const std::string& signal) {
+  const schemas::NamedSpec spec = schemas::parse_named_spec(signal);
+  for (const auto& [key, value] : spec.values) {
+    if (key == "unit") return value;
+  }
+  constexpr std::array kUnits{"bytes", "bits", "phrases", "thousandths of a nat"};
+  for (const replay::SignalRow& row : replay::signal_rows()) {
+    if (spec.name != row.name) continue;
+    for (const std::string_view unit : kUnits) {
+      if (std::string_view(row.description).starts_with(unit)) return std::string(unit);
+    }
+  }
+  return "";
+}
+
 std::string draw(const ReportSources& sources, const MeasureLines& lines, const ReportFigure& figure) {
   std::vector<std::string> titles;
   for (const Column& column : lines.columns) titles.push_back(column.setting);
@@ -177,13 +195,16 @@ std::string draw(const ReportSources& sources, const MeasureLines& lines, const 
   figure::Svg svg(figure.id, single ? figure::FigureWidth::kMiddle : width_for(panels));
   const Ranges ranges = ranges_of(lines);
   const std::string name = measure_name(lines.measure.signal, lines.measure.stream);
+  const std::string unit = unit_of(lines.measure.signal);
   const std::int64_t f = sources.main_shape().every_tokens;
   const auto step = static_cast<double>(f);
   const figure::Axis x = token_axis(lines, step, ranges.token, single ? 7 : 4);
   const bool from_zero = x.kind == figure::ScaleKind::kLinear;
-  const std::array y{figure::linear_axis(0, ranges.value, 6, figure::NumberForm::kPlain, name),
+  const std::array y{figure::linear_axis(0, ranges.value, 6, figure::NumberForm::kPlain,
+                                         name + (unit.empty() ? "" : ", " + unit)),
                      figure::linear_axis(ranges.growth_low, ranges.growth_high, 6, figure::NumberForm::kPlain,
-                                         fmt::format("growth in {} tokens", figure::grouped(f)))};
+                                         unit.empty() ? fmt::format("growth in {} tokens", figure::grouped(f))
+                                                      : "growth, " + unit)};
   // Rows of panels in pairs: sizes above, growth below.
   const std::size_t columns = std::min<std::size_t>(3, panels);
   figure::PanelGrid grid;
@@ -298,7 +319,8 @@ ReportFigure draw_measure(const ReportSources& sources, const MeasureLines& line
   figure.id = is_main ? "curves" : "curves-" + figure::slug(name);
   figure.title = fmt::format("{}: size and growth", name);
   figure.description = fmt::format(
-      "Medians and quartiles over the traces that are as long as that, as far as {} are: above the signal of "
+      "Medians and quartiles over the traces that are as long as that; a line ends where fewer than {} or a "
+      "quarter of its traces are, and its table has how many there are at each point. Above the signal of "
       "the "
       "first tokens, below how much it grew in the last {}; a guardian stops where that is below t.",
       kFewTraces, figure::grouped(sources.main_shape().every_tokens));
@@ -332,11 +354,11 @@ Drawing draw_curves(ReportSources& sources) {
         kMostMeasures, all.size()));
   }
   if (measured.runs < sources.runs().size()) {
-    drawing.notes.push_back(
-        fmt::format("Curves: {} of {} runs are drawn: full attention, and of every policy the run that wrote "
-                    "the most tokens; "
-                    "--where 'run=UID' asks for another.",
-                    measured.runs, sources.runs().size()));
+    drawing.notes.push_back(fmt::format(
+        "Curves: {} of {} runs are drawn: full attention, and of up to {} further policies one run "
+        "each, at the budget that all have and with right answers where there is such a run, else "
+        "the one that wrote the most tokens; --where 'run=UID' asks for another.",
+        measured.runs, sources.runs().size(), kMostLines - 1));
   }
   return drawing;
 }

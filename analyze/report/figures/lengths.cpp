@@ -67,11 +67,14 @@ std::vector<Point> cumulative(const std::vector<std::int64_t>& lengths, std::siz
   return points;
 }
 
-std::string quantile(const std::vector<std::int64_t>& lengths, std::size_t part, std::size_t parts) {
-  // The smallest length that so many traces do not pass.
-  return lengths.empty()
-             ? ""
-             : std::to_string(lengths[(lengths.size() * part + parts - 1) / parts - (part > 0 ? 1 : 0)]);
+/// Interpolated between neighbours, as the quartiles of growth are.
+std::string quartile(const std::vector<std::int64_t>& lengths, std::size_t quarters) {
+  const double place = static_cast<double>(lengths.size() - 1) * static_cast<double>(quarters) / 4;
+  const auto below = static_cast<std::size_t>(place);
+  const std::size_t above = std::min(below + 1, lengths.size() - 1);
+  const double part = place - static_cast<double>(below);
+  return fmt::format("{:.2f}", static_cast<double>(lengths[below]) * (1 - part) +
+                                   static_cast<double>(lengths[above]) * part);
 }
 
 void add_rows(const TraceGroup& group, ReportTable& table) {
@@ -80,7 +83,7 @@ void add_rows(const TraceGroup& group, ReportTable& table) {
     if (lengths.empty()) continue;
     table.rows.push_back({group.run.uid, group.problem_set, group.run.model, group.run.policy, outcome.name,
                           std::to_string(lengths.size()), std::to_string(lengths.front()),
-                          quantile(lengths, 1, 4), quantile(lengths, 2, 4), quantile(lengths, 3, 4),
+                          quartile(lengths, 1), quartile(lengths, 2), quartile(lengths, 3),
                           std::to_string(lengths.back())});
   }
 }
@@ -110,6 +113,23 @@ void draw_panel(Panel& panel, const TraceGroup& group, const figure::Axis& x) {
   }
 }
 
+/// What is said where logs do not say how traces ended.
+std::string unknown_ends(ReportSources& sources, const std::vector<std::size_t>& runs) {
+  std::int64_t traces = 0;
+  std::int64_t unknown = 0;
+  for (const std::size_t run : runs) {
+    const Cell& cell = sources.runs()[run].whole.cell;
+    traces += cell.traces;
+    unknown += cell.traces - cell.finish_known;
+  }
+  if (unknown == 0) return "";
+  const std::string which =
+      unknown == traces ? "Here no record says how a trace ended"
+                        : fmt::format("The record of {} of the {} traces here does not say how they ended",
+                                      figure::grouped(unknown), figure::grouped(traces));
+  return " " + which + ": one that a cap cut before its answer counts as wrong.";
+}
+
 }  // namespace
 
 Drawing draw_lengths(ReportSources& sources) {
@@ -120,8 +140,8 @@ Drawing draw_lengths(ReportSources& sources) {
   figure.description =
       "Share of all traces of a run that came out so and have at most so many tokens: each line ends at the "
       "share of its "
-      "outcome. What the cap cut is not counted as right or wrong." +
-      common_setting(sources, runs);
+      "outcome. What the cap is known to have cut is not counted as right or wrong." +
+      unknown_ends(sources, runs) + common_setting(sources, runs);
   std::vector<figure::LegendEntry> legend;
   for (const LengthOutcome& outcome : kOutcomes) {
     const bool any = std::any_of(runs.begin(), runs.end(), [&](std::size_t run) {
@@ -145,7 +165,7 @@ Drawing draw_lengths(ReportSources& sources) {
   figure.svg = svg.finish(multiples.height(), figure.title, figure.description);
   Drawing drawing;
   drawing.figures.push_back(std::move(figure));
-  const std::string left_out = sources.left_out(runs.size());
+  const std::string left_out = sources.left_out(runs);
   if (!left_out.empty()) drawing.notes.push_back("Lengths: " + left_out + ".");
   return drawing;
 }

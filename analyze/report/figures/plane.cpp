@@ -30,9 +30,16 @@ constexpr Series kGainColour{3};
 /// The planes of one run: frontiers by ascending f.
 struct Plane {
   std::size_t run = 0;
-  bool has_gold = false;
+  GoldCounts gold;
   std::vector<const Frontier*> rows;
+
+  [[nodiscard]] bool has_gold() const { return gold.traces > 0; }
 };
+
+/// With fewer problems every cell would be hatched, and the hatch say nothing.
+bool can_be_without_hatch(const Plane& plane, const ReportRequest& request) {
+  return plane.gold.problems >= traces_without_harm(request.alpha, request.delta);
+}
 
 /// What a guardian does at one setting.
 struct PlaneCell {
@@ -44,12 +51,7 @@ struct PlaneCell {
   double bound = 1;   ///< of harm
 };
 
-bool has_gold(const TraceGroup& group) {
-  return std::any_of(group.traces.begin(), group.traces.end(),
-                     [](const GradedTrace& trace) { return trace.info.kind != schemas::AnswerKind::kNone; });
-}
-
-PlaneCell cell_at(const Frontier& frontier, std::int64_t t, double delta) {
+PlaneCell cell_at(const Plane& plane, const Frontier& frontier, std::int64_t t, double delta) {
   const auto after =
       std::upper_bound(frontier.rows.begin(), frontier.rows.end(), t,
                        [](std::int64_t value, const FrontierRow& row) { return value < row.t; });
@@ -65,9 +67,10 @@ PlaneCell cell_at(const Frontier& frontier, std::int64_t t, double delta) {
     cell.gain = row.gain;
   }
   if (cell.tokens > 0) found.saved = 1 - static_cast<double>(cell.kept) / static_cast<double>(cell.tokens);
-  if (cell.traces > 0)
-    found.change = static_cast<double>(cell.right_stop - cell.right_full) / static_cast<double>(cell.traces);
-  found.bound = harm_bound(cell.harm, cell.traces, delta);
+  if (plane.gold.traces > 0)
+    found.change =
+        static_cast<double>(cell.right_stop - cell.right_full) / static_cast<double>(plane.gold.traces);
+  found.bound = harm_bound(plane.gold, cell.harm, delta);
   return found;
 }
 
@@ -152,6 +155,7 @@ double draw_map(figure::Svg& svg, figure::Pixel corner, double width, const Plan
                 const std::vector<std::int64_t>& ts, const HeatMap& map, const ReportSources& sources,
                 bool names_rows) {
   const ReportRequest& request = sources.request();
+  const bool hatches = plane.has_gold() && can_be_without_hatch(plane, request);
   const double cell_width = width / static_cast<double>(ts.size());
   svg.text({corner.x, corner.y - 5}, map.title, "small");
   double y = corner.y;
@@ -161,9 +165,9 @@ double draw_map(figure::Svg& svg, figure::Pixel corner, double width, const Plan
                "small muted", figure::Anchor::kEnd);
     double x = corner.x;
     for (const std::int64_t t : ts) {
-      const PlaneCell found = cell_at(*frontier, t, request.delta);
+      const PlaneCell found = cell_at(plane, *frontier, t, request.delta);
       draw_cell(svg, {x, y, cell_width, kCellHeight}, found, map,
-                {plane.has_gold && found.bound > request.alpha, is_rule(sources, frontier->shape, t)});
+                {hatches && found.bound > request.alpha, is_rule(sources, frontier->shape, t)});
       x += cell_width;
     }
     y += kCellHeight;
@@ -182,7 +186,8 @@ double largest_change(const std::vector<Plane>& planes, const std::vector<std::i
   double most = kLeast;
   for (const Plane& plane : planes) {
     for (const Frontier* frontier : plane.rows) {
-      for (const std::int64_t t : ts) most = std::max(most, std::abs(cell_at(*frontier, t, delta).change));
+      for (const std::int64_t t : ts)
+        most = std::max(most, std::abs(cell_at(plane, *frontier, t, delta).change));
     }
   }
   return most;
@@ -191,15 +196,16 @@ double largest_change(const std::vector<Plane>& planes, const std::vector<std::i
 void add_rows(const Plane& plane, const std::vector<std::int64_t>& ts, double delta, ReportTable& table) {
   for (const Frontier* frontier : plane.rows) {
     for (const std::int64_t t : ts) {
-      const PlaneCell found = cell_at(*frontier, t, delta);
+      const PlaneCell found = cell_at(plane, *frontier, t, delta);
       auto row = cell_values(found.cell, {"run", "problem_set", "signal", "stream", "rule"});
       row.push_back(std::to_string(found.f));
       row.push_back(std::to_string(t));
-      for (std::string& value :
-           cell_values(found.cell, {"traces", "tokens", "kept", "saved", "stopped", "right_full",
-                                    "right_stop", "harm", "gain", "harm_share"}))
+      for (std::string& value : cell_values(found.cell, {"traces"})) row.push_back(std::move(value));
+      row.push_back(std::to_string(plane.gold.traces));
+      for (std::string& value : cell_values(found.cell, {"tokens", "kept", "saved", "stopped", "right_full",
+                                                         "right_stop", "harm", "gain", "harm_share"}))
         row.push_back(std::move(value));
-      row.push_back(plane.has_gold ? figure::share_cell(found.bound) : "");
+      row.push_back(plane.has_gold() ? figure::share_cell(found.bound) : "");
       table.rows.push_back(std::move(row));
     }
   }
@@ -214,7 +220,7 @@ std::vector<Plane> planes_of(ReportSources& sources, Drawing& drawing) {
           fmt::format("The plane of {} is not drawn: {}.", sources.runs()[run].name(), found.why_not));
       continue;
     }
-    Plane plane{run, has_gold(sources.group(run)), {}};
+    Plane plane{run, sources.gold(run), {}};
     for (const Frontier& frontier : *found.result) {
       if (!frontier.rows.empty()) plane.rows.push_back(&frontier);
     }
@@ -231,6 +237,25 @@ std::vector<Plane> planes_of(ReportSources& sources, Drawing& drawing) {
   return planes;
 }
 
+/// The colours from the least to the most value of a map, with these two; returns the y below.
+double draw_scale(figure::Svg& svg, figure::Pixel at, const HeatMap& map) {
+  constexpr double kBox = 9;
+  constexpr double kGap = 5;
+  const auto text = [&](double value) {
+    return map.is_change ? figure::spoken_change(100 * value, 0) : figure::spoken_percent(value, 0);
+  };
+  const std::string low = text(map.is_change ? -map.most : 0);
+  svg.text({at.x, at.y + kBox}, low, "small muted");
+  double x = at.x + figure::text_width(low, figure::kSmallSize) + kGap;
+  for (int tenth = map.is_change ? -10 : 0; tenth <= 10; tenth += map.is_change ? 2 : 1) {
+    const Series colour = !map.is_change ? kSavedColour : tenth < 0 ? kLossColour : kGainColour;
+    svg.rect({x, at.y, kBox, kBox + 2}, fmt::format("solid {} o{}", colour.fill(), std::abs(tenth)));
+    x += kBox;
+  }
+  svg.text({x + kGap, at.y + kBox}, text(map.most) + (map.is_change ? " points" : " %"), "small muted");
+  return at.y + kBox;
+}
+
 std::string draw(const ReportSources& sources, const std::vector<Plane>& planes,
                  const std::vector<std::int64_t>& ts, const ReportFigure& figure) {
   figure::Svg svg(figure.id, figure::FigureWidth::kWide);
@@ -240,19 +265,54 @@ std::string draw(const ReportSources& sources, const std::vector<Plane>& planes,
   std::vector<std::size_t> runs;
   for (const Plane& plane : planes) runs.push_back(plane.run);
   const auto names = names_of(sources, runs);
-  double y = 4;
+  const HeatMap saved{"tokens saved, %", false, 1};
+  const HeatMap change{"change of accuracy, points", true, most};
+  const HeatMap unbounded{"change of accuracy, points (too few problems to bound harm)", true, most};
+  const bool any_hatches = std::any_of(planes.begin(), planes.end(), [&](const Plane& plane) {
+    return can_be_without_hatch(plane, sources.request());
+  });
+  double y = draw_scale(svg, {kLeft, 4}, saved) + 8;
+  const auto has_gold = [](const Plane& plane) { return plane.has_gold(); };
+  if (std::any_of(planes.begin(), planes.end(), has_gold)) draw_scale(svg, {kLeft + width + kGap, 4}, change);
   for (std::size_t i = 0; i < planes.size(); ++i) {
     y = svg.lines({kLeft, y + 12}, figure::wrapped(names[i], svg.width() - kLeft - 8, 2, figure::kSmallSize),
                   14, "head small");
     const figure::Pixel corner{kLeft, y + 6};
-    const double below =
-        draw_map(svg, corner, width, planes[i], ts, {"tokens saved, %", false, 1}, sources, true);
-    if (planes[i].has_gold)
+    const double below = draw_map(svg, corner, width, planes[i], ts, saved, sources, true);
+    if (planes[i].has_gold())
       draw_map(svg, {corner.x + width + kGap, corner.y}, width, planes[i], ts,
-               {"change of accuracy, points", true, most}, sources, false);
+               any_hatches && !can_be_without_hatch(planes[i], sources.request()) ? unbounded : change,
+               sources, false);
     y = below + 14;
   }
   return svg.finish(y, figure.title, figure.description);
+}
+
+/// What is hatched, or why nothing is.
+std::string bound_text(const std::vector<Plane>& planes, const ReportRequest& request) {
+  const auto any = [&](auto&& is) { return std::any_of(planes.begin(), planes.end(), is); };
+  const bool hatches = any([&](const Plane& plane) { return can_be_without_hatch(plane, request); });
+  const bool lacks =
+      any([&](const Plane& plane) { return plane.has_gold() && !can_be_without_hatch(plane, request); });
+  const std::string alpha = figure::spoken_level(request.alpha);
+  const std::string confidence = figure::spoken_level(1 - request.delta);
+  const std::string needed = figure::grouped(traces_without_harm(request.alpha, request.delta));
+  std::string text;
+  if (hatches) {
+    text = fmt::format(
+        " Hatched: harm (right in full, not at the stop) may be above {} % of the traces with a gold answer, "
+        "by "
+        "its exact bound at confidence {} %, {}.",
+        alpha, confidence, unit_of_bounds(any([](const Plane& plane) { return plane.gold.has_repeats(); })));
+  }
+  if (lacks) {
+    text += fmt::format(
+        " {} has fewer than the {} problems with a gold answer that it takes to bound harm by {} % at "
+        "confidence "
+        "{} %: no cell of it is safe by such a bound, and none is hatched.",
+        hatches ? "A run with too few problems" : "Every run here", needed, alpha, confidence);
+  }
+  return text;
 }
 
 std::string describe(const ReportSources& sources, const std::vector<Plane>& planes) {
@@ -263,15 +323,8 @@ std::string describe(const ReportSources& sources, const std::vector<Plane>& pla
       "the report.",
       measure_name(measure.signal, measure.stream));
   const bool any_gold =
-      std::any_of(planes.begin(), planes.end(), [](const Plane& plane) { return plane.has_gold; });
-  if (any_gold) {
-    text += fmt::format(
-        " Hatched: harm (right in full, not at the stop) may be above {} %, by its exact bound at confidence "
-        "{} %, "
-        "traces as independent; with fewer than {} traces no cell can be without.",
-        figure::spoken_level(request.alpha), figure::spoken_level(1 - request.delta),
-        figure::grouped(traces_without_harm(request.alpha, request.delta)));
-  }
+      std::any_of(planes.begin(), planes.end(), [](const Plane& plane) { return plane.has_gold(); });
+  if (any_gold) text += bound_text(planes, request);
   std::vector<std::size_t> runs;
   for (const Plane& plane : planes) runs.push_back(plane.run);
   return text + common_setting(sources, runs);
@@ -296,12 +349,15 @@ Drawing draw_plane(ReportSources& sources) {
   figure.title = "Every f and t: what is saved and what it costs";
   figure.description = describe(sources, planes);
   figure.svg = draw(sources, planes, ts, figure);
-  figure.table.columns = {"run",        "problem_set", "signal", "stream", "rule",       "f",
-                          "t",          "traces",      "tokens", "kept",   "saved",      "stopped",
-                          "right_full", "right_stop",  "harm",   "gain",   "harm_share", "harm_bound"};
+  figure.table.columns = {"run",  "problem_set", "signal",     "stream",     "rule",
+                          "f",    "t",           "traces",     "with_gold",  "tokens",
+                          "kept", "saved",       "stopped",    "right_full", "right_stop",
+                          "harm", "gain",        "harm_share", "harm_bound"};
   for (const Plane& plane : planes) add_rows(plane, ts, sources.request().delta, figure.table);
   drawing.figures.push_back(std::move(figure));
-  const std::string left_out = sources.left_out(sources.choose_runs(kMostRuns).size());
+  std::vector<std::size_t> drawn;
+  for (const Plane& plane : planes) drawn.push_back(plane.run);
+  const std::string left_out = sources.left_out(drawn);
   if (!left_out.empty()) drawing.notes.push_back("The (f, t) plane: " + left_out + ".");
   return drawing;
 }

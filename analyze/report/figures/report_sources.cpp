@@ -175,26 +175,59 @@ void ReportSources::load_runs() {
     return trace.kind != schemas::AnswerKind::kNone;
   });
   analyze::name_runs(runs_);
+  find_common_budgets();
 }
 
-std::vector<std::size_t> ReportSources::choose_runs(
-    std::size_t most, const std::function<bool(const ReportedRun& run)>& fits) const {
+void ReportSources::find_common_budgets() {
+  struct Families {
+    std::set<int> with_budget;
+    std::set<int> with_right_answers;
+  };
+  std::map<std::string, std::set<int>> families;
+  std::map<std::string, std::map<std::int64_t, Families>> budgets;
+  for (const ReportedRun& run : runs_) {
+    if (run.whole.is_full_attention) continue;
+    families[run.setting].insert(run.family_series);
+    if (!run.whole.budget) continue;
+    Families& found = budgets[run.setting][*run.whole.budget];
+    found.with_budget.insert(run.family_series);
+    if (run.whole.cell.right_full > 0) found.with_right_answers.insert(run.family_series);
+  }
+  for (const auto& [setting, by_budget] : budgets) {
+    const std::size_t all = families.at(setting).size();
+    std::size_t most = 0;
+    for (const auto& [budget, found] : by_budget) {
+      if (all < 2 || found.with_budget.size() < all) continue;
+      if (common_budgets_.count(setting) > 0 && found.with_right_answers.size() <= most) continue;
+      common_budgets_[setting] = budget;
+      most = found.with_right_answers.size();
+    }
+  }
+}
+
+bool ReportSources::comes_before(std::size_t a, std::size_t b) const {
+  const auto rank = [&](const ReportedRun& run) {
+    const auto common = common_budgets_.find(run.setting);
+    const bool has_common = common != common_budgets_.end() && run.whole.budget == common->second;
+    return std::tuple(!run.whole.is_full_attention, run.whole.cell.right_full == 0, !has_common,
+                      -run.whole.cell.tokens);
+  };
+  return rank(runs_[a]) < rank(runs_[b]);
+}
+
+std::vector<std::size_t> ReportSources::choose_runs(std::size_t most, const RunFilter* filter) const {
   std::map<std::string, std::vector<std::size_t>> settings;
   std::vector<std::string> order;
   std::size_t fitting = 0;
   for (std::size_t i = 0; i < runs_.size(); ++i) {
-    if (fits && !fits(runs_[i])) continue;
+    if (filter != nullptr && !filter->admits(runs_[i])) continue;
     ++fitting;
     if (settings.count(runs_[i].setting) == 0) order.push_back(runs_[i].setting);
     settings[runs_[i].setting].push_back(i);
   }
   for (auto& [setting, runs] : settings) {
-    std::stable_sort(runs.begin(), runs.end(), [&](std::size_t a, std::size_t b) {
-      const auto rank = [&](const ReportedRun& run) {
-        return std::tuple(!run.whole.is_full_attention, -run.whole.cell.tokens);
-      };
-      return rank(runs_[a]) < rank(runs_[b]);
-    });
+    std::stable_sort(runs.begin(), runs.end(),
+                     [&](std::size_t a, std::size_t b) { return comes_before(a, b); });
   }
   std::vector<std::size_t> chosen;
   for (std::size_t round = 0; chosen.size() < std::min(most, fitting); ++round) {
@@ -207,13 +240,44 @@ std::vector<std::size_t> ReportSources::choose_runs(
   return chosen;
 }
 
-std::string ReportSources::left_out(std::size_t shown) const {
-  if (shown >= runs_.size()) return "";
+std::string ReportSources::left_out(const std::vector<std::size_t>& shown, const RunFilter* filter) const {
+  constexpr std::size_t kFew = 6;
+  if (shown.size() >= runs_.size()) return "";
+  std::string names;
+  std::size_t others = 0;
+  std::size_t unfit = 0;
+  std::set<std::string> settings;
+  for (const ReportedRun& run : runs_) settings.insert(run.setting);
+  for (std::size_t i = 0; i < runs_.size(); ++i) {
+    if (std::binary_search(shown.begin(), shown.end(), i)) continue;
+    if (filter != nullptr && !filter->admits(runs_[i])) {
+      ++unfit;
+      continue;
+    }
+    const bool by_policy = settings.size() == 1 && !runs_[i].policy.empty();
+    names += (others++ == 0 ? "" : ", ") + (by_policy ? runs_[i].policy : runs_[i].name());
+  }
+  std::string text = fmt::format("{} of {} runs are drawn", shown.size(), runs_.size());
+  if (unfit > 0)
+    text += fmt::format(" ({} {} {} left out)", unfit, filter->others, unfit == 1 ? "is" : "are");
+  if (others == 0) return text;
+  std::set<std::int64_t> budgets;
+  for (const auto& [setting, budget] : common_budgets_) budgets.insert(budget);
+  const std::string common = budgets.size() == 1
+                                 ? fmt::format("budget {}, which all policies have", *budgets.begin())
+                                 : std::string("a budget that all policies have");
+  const bool any_full = std::any_of(runs_.begin(), runs_.end(),
+                                    [](const ReportedRun& run) { return run.whole.is_full_attention; });
+  const bool any_policy =
+      std::any_of(runs_.begin(), runs_.end(), [](const ReportedRun& run) { return !run.policy.empty(); });
   return fmt::format(
-      "{} of {} runs are drawn: full attention, and those that wrote the most tokens; --where 'run=UID' or "
-      "--where "
-      "'policy=NAME(budget=N)' asks for others",
-      shown, runs_.size());
+      "{}: {}runs with right answers, {}then those that wrote the most tokens. Not drawn for want of room: "
+      "{}; "
+      "--where 'run=UID'{} asks for them",
+      text, any_full ? "full attention first, then " : "first ",
+      budgets.empty() ? "" : "of these first " + common + ", ",
+      others <= kFew ? names : fmt::format("{} runs", others),
+      any_policy ? " or --where 'policy=NAME(budget=N)'" : "");
 }
 
 schemas::TraceFilter ReportSources::filter_of(std::size_t run) const {
@@ -264,10 +328,18 @@ std::vector<std::string> shapes_of(const std::vector<std::int64_t>& every) {
 
 }  // namespace
 
+bool ReportSources::allows_paper_rule() const {
+  const std::int64_t f = parse_guardian_shape("guardian(f=250)").every_tokens;
+  const auto ids = schemas::list_curve_ids(store_);
+  return !ids.empty() && std::all_of(ids.begin(), ids.end(),
+                                     [&](const schemas::CurveId& id) { return f % id.grid_tokens == 0; });
+}
+
 const Attempt<std::vector<Cell>>& ReportSources::cells(std::size_t run) {
   return attempt(cells_, run, *this, [&] {
     auto request = request_for<CellRequest>(run);
     request.rules = request_.rules;
+    if (allows_paper_rule()) request.rules.emplace_back(kPaperRule);
     request.bootstrap = request_.bootstrap;
     return analyze_cells(store_, request);
   });

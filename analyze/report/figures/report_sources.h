@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 #include "analyze/compare/compare_signals.h"
 #include "analyze/frontier.h"
 #include "analyze/paper_rows.h"
+#include "analyze/report/figures/risk_bound.h"
 #include "analyze/report/report_request.h"
 #include "schemas/store.h"
 
@@ -30,12 +30,25 @@ struct ReportedRun {
   [[nodiscard]] std::string name() const;  ///< setting and policy
 };
 
+/// The guardian of the paper, in every report whose curves have its checks.
+inline constexpr const char* kPaperRule = "guardian(f=250,t=20)";
+
 /// A guardian among the rules of the request.
 struct ReportedGuardian {
   std::string rule;  ///< canonical
   GuardianShape shape;
   std::int64_t t = 0;
 };
+
+/// Which runs a figure can show.
+struct RunFilter {
+  bool (*admits)(const ReportedRun& run);
+  const char* others;  ///< what is said of the runs that it does not admit, after their number
+};
+
+/// Where no trace is right, none can be harmed.
+inline constexpr RunFilter kWithRightAnswers{
+    [](const ReportedRun& run) { return run.whole.cell.right_full > 0; }, "without a right answer"};
 
 /// What came of a part of an analysis: the result, or one sentence that says why there is none.
 template <class Result>
@@ -74,16 +87,21 @@ class ReportSources {
   /// measure allows; else its first ten multiples.
   [[nodiscard]] const std::vector<std::int64_t>& every_tokens() const { return every_; }
 
-  /// Of all runs those that a figure with room for `most` shows, by their index: in each setting full
-  /// attention first, then by tokens written, most first; a run from each setting in turn. Only those that
-  /// `fits` admits, where it is given.
-  [[nodiscard]] std::vector<std::size_t> choose_runs(
-      std::size_t most, const std::function<bool(const ReportedRun& run)>& fits = {}) const;
-  /// What a note says where runs are left out; empty where none are.
-  [[nodiscard]] std::string left_out(std::size_t shown) const;
+  /// Of all runs those that a figure with room for `most` shows, by their index: a run from each setting in
+  /// turn, in the order of comes_before(). Only those that `filter` admits, where it is given.
+  [[nodiscard]] std::vector<std::size_t> choose_runs(std::size_t most,
+                                                     const RunFilter* filter = nullptr) const;
+  /// Of two runs of a setting: full attention, runs with right answers, the budget that all policies of the
+  /// setting have (of several the one with right answers in most policies, then the smallest), most tokens.
+  [[nodiscard]] bool comes_before(std::size_t a, std::size_t b) const;
+  /// What a note says where runs are left out: by which rule, and which; empty where none are.
+  [[nodiscard]] std::string left_out(const std::vector<std::size_t>& shown,
+                                     const RunFilter* filter = nullptr) const;
 
   [[nodiscard]] const TraceGroup& group(std::size_t run);
-  /// Nothing stopped, the rules on all measures, caps of the same length, the oracle.
+  /// Its traces that have a gold answer.
+  [[nodiscard]] GoldCounts gold(std::size_t run) { return count_gold(group(run)); }
+  /// Nothing stopped, the rules and kPaperRule on all measures, caps of the same length, the oracle.
   [[nodiscard]] const Attempt<std::vector<Cell>>& cells(std::size_t run);
   /// The main shape on all measures.
   [[nodiscard]] const Attempt<std::vector<Frontier>>& frontiers(std::size_t run);
@@ -104,12 +122,15 @@ class ReportSources {
   void load_runs();
   void name_runs();
   void choose_every();
+  void find_common_budgets();
+  [[nodiscard]] bool allows_paper_rule() const;
 
   const schemas::Store& store_;
   const ReportRequest& request_;
   std::vector<ReportedRun> runs_;
   std::string why_not_stopped_;
   bool any_gold_ = false;
+  std::map<std::string, std::int64_t> common_budgets_;  ///< by setting, where there is one
   std::optional<Measure> main_;
   std::vector<Measure> measures_;  ///< stored ones, the main one first
   std::vector<ReportedGuardian> guardians_;

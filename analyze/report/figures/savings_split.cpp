@@ -168,11 +168,12 @@ Drawing draw_savings_split(ReportSources& sources) {
     drawing.notes.push_back(none + sources.why_not_stopped() + ".");
     return drawing;
   }
-  const auto stops = [](const ReportedRun& run) {
-    const PaperRow* row = row_of(run);
-    return row != nullptr && row->cell.stopped > 0;
-  };
-  std::vector<std::size_t> runs = sources.choose_runs(kMostRows, stops);
+  constexpr RunFilter kStopped{[](const ReportedRun& run) {
+                                 const PaperRow* row = row_of(run);
+                                 return row != nullptr && row->cell.stopped > 0;
+                               },
+                               "in which it stops nothing"};
+  std::vector<std::size_t> runs = sources.choose_runs(kMostRows, &kStopped);
   if (runs.empty()) {
     drawing.notes.push_back(
         fmt::format("{}{} stops no trace.", none,
@@ -201,10 +202,9 @@ Drawing draw_savings_split(ReportSources& sources) {
     for (const PaperRow& row : run.stopped) figure.table.rows.push_back(table_row(row));
   }
   drawing.figures.push_back(std::move(figure));
-  if (runs.size() == kMostRows) {
-    drawing.notes.push_back(
-        fmt::format("Where savings come from: at most {} runs are drawn, all are in the table.", kMostRows));
-  }
+  const std::string left_out = sources.left_out(runs, &kStopped);
+  if (!left_out.empty())
+    drawing.notes.push_back("Where savings come from: " + left_out + "; the table has all.");
   return drawing;
 }
 

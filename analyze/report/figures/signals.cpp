@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 
 #include "analyze/report/figure/numbers.h"
 #include "analyze/report/figure/text_size.h"
@@ -16,12 +17,14 @@ namespace {
 using figure::Series;
 
 constexpr double kRow = 20;
+constexpr double kOfGuessing = 0.5;  // the AUC
 
 /// A column of dots.
 struct Quantity {
   const char* title;
   figure::NumberForm form;
   std::optional<Estimate> (*read)(const ComparedSignal& signal);
+  double start = 0;  ///< of its axis where nothing is below
 };
 
 bool is_certified(const ComparedSignal& signal) {
@@ -45,9 +48,13 @@ constexpr std::array kQuantities{
                    static_cast<double>(signal.test.harm) / static_cast<double>(signal.test.traces),
                    signal.harm};
              }},
-    Quantity{"from loop to stop, tokens", figure::NumberForm::kPlain,
-             [](const ComparedSignal& signal) { return signal.delays.mean; }},
-    Quantity{"AUC", figure::NumberForm::kPlain, [](const ComparedSignal& signal) { return signal.auc; }},
+    Quantity{"median from loop to stop, tokens", figure::NumberForm::kPlain,
+             [](const ComparedSignal& signal) -> std::optional<Estimate> {
+               if (!signal.delays.median) return std::nullopt;
+               return Estimate{*signal.delays.median, {*signal.delays.median, *signal.delays.median}};
+             }},
+    Quantity{"AUC", figure::NumberForm::kPlain, [](const ComparedSignal& signal) { return signal.auc; },
+             kOfGuessing},
     Quantity{"CPU time of a check, \xC2\xB5s", figure::NumberForm::kPlain,
              [](const ComparedSignal& signal) -> std::optional<Estimate> {
                constexpr double kThousand = 1000;
@@ -57,18 +64,26 @@ constexpr std::array kQuantities{
              }},
 };
 
-figure::Axis axis_of(const Quantity& quantity, const std::vector<ComparedRun>& runs) {
-  double low = 0;
-  double high = 0;
+/// None where no signal has the quantity.
+std::optional<figure::Axis> axis_of(const Quantity& quantity, const std::vector<ComparedRun>& runs) {
+  double low = quantity.start;
+  double high = quantity.start;
+  bool any = false;
   for (const ComparedRun& run : runs) {
-    for (const ComparedSignal& signal : run.comparison->signals) {
-      if (const auto found = quantity.read(signal)) {
-        low = std::min(low, found->value);
+    for (std::size_t i = 0; i < shown_signals(run); ++i) {
+      if (const auto found = quantity.read(run.comparison->signals[i])) {
+        any = true;
+        low = std::min({low, found->value, found->interval.low});
         high = std::max({high, found->value, found->interval.high});
       }
     }
   }
-  return figure::linear_axis(low, high, 4, quantity.form, "");
+  if (!any) return std::nullopt;
+  if (quantity.start == kOfGuessing && low == kOfGuessing) {
+    return figure::axis_at(figure::ScaleKind::kLinear, kOfGuessing, 1,
+                           {{kOfGuessing, "0.5"}, {0.75, "0.75"}, {1, "1"}}, "");
+  }
+  return figure::linear_axis(low < quantity.start ? std::min(0.0, low) : low, high, 4, quantity.form, "");
 }
 
 std::string spoken_estimate(const Quantity& quantity, const Estimate& estimate) {
@@ -88,15 +103,15 @@ std::string rule_text(const ComparedSignal& signal) {
 
 /// The dots of one run; `top` is the first row's upper edge.
 void draw_block(const ReportSources& sources, figure::Svg& svg, const ComparedRun& run,
-                const std::vector<figure::Axis>& axes, const std::vector<figure::Frame>& columns,
-                double top) {
+                const std::vector<std::optional<figure::Axis>>& axes,
+                const std::vector<figure::Frame>& columns, double top) {
   const std::size_t rows = shown_signals(run);
   for (std::size_t q = 0; q < kQuantities.size(); ++q) {
     const figure::Frame frame{columns[q].x, top, columns[q].width, kRow * static_cast<double>(rows)};
     const auto x_of = [&](double value) {
-      return frame.x + frame.width * std::clamp(axes[q].place(value), 0.0, 1.0);
+      return frame.x + frame.width * std::clamp(axes[q] ? axes[q]->place(value) : 0.0, 0.0, 1.0);
     };
-    for (const figure::Tick& tick : axes[q].ticks)
+    for (const figure::Tick& tick : axes[q] ? axes[q]->ticks : std::vector<figure::Tick>{})
       svg.line({x_of(tick.value), top}, {x_of(tick.value), frame.bottom()}, "grid");
     for (std::size_t i = 0; i < rows; ++i) {
       const ComparedSignal& signal = run.comparison->signals[i];
@@ -117,6 +132,7 @@ std::string draw_dots(const ReportSources& sources, const std::vector<ComparedRu
                       const ReportFigure& figure) {
   constexpr double kTitle = 20;
   constexpr double kGapX = 18;
+  constexpr double kApart = 10;  // between names of columns
   constexpr double kRule = 132;
   figure::Svg svg(figure.id, figure::FigureWidth::kWide);
   double widest = 60;
@@ -128,16 +144,18 @@ std::string draw_dots(const ReportSources& sources, const std::vector<ComparedRu
   const double names = std::min(widest, 170.0);
   const double left = names + kRule + 18;
   const double width = (svg.width() - left - 14 - kGapX * (kQuantities.size() - 1)) / kQuantities.size();
-  std::vector<figure::Axis> axes;
+  std::vector<std::optional<figure::Axis>> axes;
   std::vector<figure::Frame> columns;
   double y = 16;
+  std::size_t most_lines = 1;
   for (std::size_t q = 0; q < kQuantities.size(); ++q) {
     axes.push_back(axis_of(kQuantities[q], runs));
     columns.push_back({left + static_cast<double>(q) * (width + kGapX), 0, width, 0});
-    svg.lines({columns[q].x, 14},
-              figure::wrapped(kQuantities[q].title, width + kGapX - 4, 2, figure::kSmallSize), 13, "small");
+    const auto lines = figure::wrapped(kQuantities[q].title, width + kGapX - kApart, 3, figure::kSmallSize);
+    svg.lines({columns[q].x, 14}, lines, 13, "small");
+    most_lines = std::max(most_lines, lines.size());
   }
-  y += 18;
+  y += 13 * static_cast<double>(most_lines) - 8;
   std::vector<std::size_t> indices;
   for (const ComparedRun& run : runs) indices.push_back(run.run);
   const auto titles = names_of(sources, indices);
@@ -162,11 +180,12 @@ std::string draw_dots(const ReportSources& sources, const std::vector<ComparedRu
   }
   for (std::size_t q = 0; q < kQuantities.size(); ++q) {
     double last_end = -1e9;
-    for (const figure::Tick& tick : axes[q].ticks) {
-      const double x = columns[q].x + columns[q].width * axes[q].place(tick.value);
+    if (!axes[q]) continue;
+    for (const figure::Tick& tick : axes[q]->ticks) {
+      const double x = columns[q].x + columns[q].width * axes[q]->place(tick.value);
       const double half = figure::text_width(tick.label, figure::kSmallSize) / 2;
       if (x - half < last_end + 3) continue;
-      const double middle = std::clamp(x, columns[q].x + half - 6, columns[q].right() - half + 6);
+      const double middle = std::clamp(x, columns[q].x + half - 3, columns[q].right() - half + 3);
       svg.text({middle, y + 12}, tick.label, "small muted", figure::Anchor::kMiddle);
       last_end = middle + half;
     }
@@ -301,8 +320,8 @@ ReportFigure draw_comparison(const ReportSources& sources, const std::vector<Com
   figure.description = fmt::format(
       "Each signal with its own rule, certified on other problems to harm at most {} % with confidence {} %; "
       "shown on "
-      "the test problems with 95 % intervals: tokens saved, harm, mean tokens from a loop's first to the "
-      "stop, "
+      "the test problems with 95 % intervals: tokens saved, harm, median tokens from a loop's first to "
+      "the stop (without interval), "
       "and the area under the ROC. The CPU time of a check is that of making the curves, with the tokens "
       "since the "
       "check before. A dash: nothing certified, or nothing to measure it on.{}{}",
@@ -337,7 +356,9 @@ Drawing draw_signals(ReportSources& sources) {
     return drawing;
   }
   drawing.figures.push_back(draw_comparison(sources, runs));
-  const std::string left_out = sources.left_out(runs.size());
+  std::vector<std::size_t> drawn;
+  for (const ComparedRun& run : runs) drawn.push_back(run.run);
+  const std::string left_out = sources.left_out(drawn, &kWithRightAnswers);
   if (!left_out.empty()) drawing.notes.push_back("Signals: " + left_out + ".");
   return drawing;
 }

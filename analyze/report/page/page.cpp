@@ -16,12 +16,11 @@ namespace {
 
 using figure::xml_text;
 
-/// A table of so many rows stands in the page whole; of a longer one these first ones.
-constexpr std::size_t kMostRows = 400;
-constexpr std::size_t kFirstRows = 50;
-
-/// Longer ones may break anywhere where the page is wide.
+/// Longer ones may break where the page is wide.
 constexpr std::size_t kLongCellBytes = 24;
+
+/// Of a run's uid in a table; the whole of it is in the cell's title.
+constexpr std::size_t kUidDigits = 10;
 
 /// As a content security policy names a style or a script: 'sha256-…'.
 std::string hash_source(std::string_view text) {
@@ -48,12 +47,32 @@ std::vector<bool> number_columns(const ReportTable& table) {
   return numbers;
 }
 
-std::string row_html(const std::vector<std::string>& row, const std::vector<bool>& numbers) {
-  std::string html = "<tr>";
-  for (std::size_t i = 0; i < row.size(); ++i) {
-    const char* kind = numbers[i] ? " class=\"n\"" : row[i].size() > kLongCellBytes ? " class=\"long\"" : "";
-    html += fmt::format("<td{}>{}</td>", kind, xml_text(row[i]));
+bool is_long_uid(const std::string& cell) {
+  return cell.size() > kUidDigits && cell.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+/// Escaped, with the places where a long one may break: behind what separates its words.
+std::string breakable(const std::string& cell) {
+  std::string html;
+  for (const char c : xml_text(cell)) {
+    html += c;
+    if (c == ',' || c == '(' || c == '/' || c == '_') html += "<wbr>";
   }
+  return html;
+}
+
+std::string cell_html(const std::string& column, const std::string& cell, bool is_number) {
+  if (column == "run" && is_long_uid(cell))
+    return fmt::format("<td title=\"{}\">{}</td>", cell, cell.substr(0, kUidDigits));
+  if (is_number) return fmt::format("<td class=\"n\">{}</td>", xml_text(cell));
+  if (cell.size() > kLongCellBytes) return fmt::format("<td class=\"long\">{}</td>", breakable(cell));
+  return fmt::format("<td>{}</td>", xml_text(cell));
+}
+
+std::string row_html(const ReportTable& table, std::size_t row, const std::vector<bool>& numbers) {
+  std::string html = "<tr>";
+  for (std::size_t i = 0; i < table.rows[row].size(); ++i)
+    html += cell_html(table.columns[i], table.rows[row][i], numbers[i]);
   return html + "</tr>\n";
 }
 
@@ -90,7 +109,7 @@ std::string table_html(const ReportTable& table, std::size_t most_rows, std::str
   }
   html += "</tr></thead><tbody>\n";
   for (std::size_t i = 0; i < std::min(most_rows, table.rows.size()); ++i)
-    html += row_html(table.rows[i], numbers);
+    html += row_html(table, i, numbers);
   return html + "</tbody></table></div>\n";
 }
 
@@ -107,19 +126,22 @@ std::string notes_html(const std::vector<ReportNote>& notes) {
   return html + "</ul>\n";
 }
 
-Section figure_section(const ReportFigure& figure, const std::vector<ReportNote>& notes) {
+Section figure_section(const ReportFigure& figure, const std::vector<ReportNote>& notes,
+                       std::size_t most_rows) {
   const std::size_t rows = figure.table.rows.size();
-  const bool whole = rows <= kMostRows;
   const std::string where =
-      whole ? ""
-            : fmt::format(": the first {} here, all of them in {}.csv by --assets", kFirstRows, figure.id);
+      rows <= most_rows
+          ? ""
+          : fmt::format(
+                ": the first {} here, as the page would grow too large; all of them in {}.csv by --assets",
+                most_rows, figure.id);
   std::string html =
       fmt::format("<figure>\n<div class=\"scroll drawing\">{}</div>\n<figcaption>{}</figcaption>\n",
                   figure.svg, xml_text(figure.description));
   html += notes_html(notes);
   html += fmt::format(
       "<details class=\"numbers\"><summary>The numbers: {} row{}{}</summary>\n{}</details>\n</figure>\n",
-      rows, rows == 1 ? "" : "s", xml_text(where), table_html(figure.table, whole ? rows : kFirstRows, ""));
+      rows, rows == 1 ? "" : "s", xml_text(where), table_html(figure.table, most_rows, ""));
   return {figure.id, figure.title, std::move(html)};
 }
 

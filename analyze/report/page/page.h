@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,9 +27,10 @@ struct Page {
 /// The page: one file that asks for nothing else, with a policy that allows its own style and script alone.
 [[nodiscard]] std::string render(const Page& page);
 
-/// A figure with its description, its notes and its table: all of it, or the first rows and where the others
-/// are.
-[[nodiscard]] Section figure_section(const ReportFigure& figure, const std::vector<ReportNote>& notes);
+/// A figure with its description, its notes and its table: all of it, or the first `most_rows` rows and where
+/// the others are.
+[[nodiscard]] Section figure_section(const ReportFigure& figure, const std::vector<ReportNote>& notes,
+                                     std::size_t most_rows);
 
 /// What is missing, and why; empty where nothing is.
 [[nodiscard]] std::string notes_html(const std::vector<ReportNote>& notes);
@@ -36,7 +38,8 @@ struct Page {
 /// What a cell says whose number nobody recorded.
 inline constexpr const char* kNotKnown = "not known";
 
-/// A table that scrolls within itself; columns of numbers are set to the right. `caption` is HTML.
+/// A table that scrolls within itself; columns of numbers are set to the right, uids in a column `run` are
+/// shortened with the whole one in the title. `caption` is HTML.
 [[nodiscard]] std::string table_html(const ReportTable& table, std::size_t most_rows,
                                      std::string_view caption);
 

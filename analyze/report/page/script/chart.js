@@ -136,12 +136,13 @@ class Chart {
     const [least, most] = extent(growth.map((each) => each[1]));
     const panel = this.panel(72, Math.max(1, most, t ?? 0), least);
     this.label(panel.top, grouped(most), `per ${grouped(f)}`);
-    const paths = {"grown": "", "grown low": ""};
+    const low = `grown low s${this.view.state.rule % 9 + 1}`;
+    const paths = {grown: "", [low]: ""};
     const zero = panel.y(0).toFixed(1);
     for (const [token, value] of growth) {
       const [left, right] = [this.x(token - f), this.x(token)];
       const gap = right - left > 3 ? 1 : 0;
-      const name = t !== null && value < t && token >= (warmup ?? 0) ? "grown low" : "grown";
+      const name = t !== null && value < t && token >= (warmup ?? 0) ? low : "grown";
       const y = panel.y(value) - (value >= 0 ? 0.6 : 0);  // so that 0 is seen, too
       paths[name] += `M${left.toFixed(1)} ${zero}V${y.toFixed(1)}H${(right - gap).toFixed(1)}V${zero}Z`;
     }
@@ -151,8 +152,9 @@ class Chart {
 
   drawThreshold(panel, t) {
     const y = panel.y(t);
+    const series = `s${this.view.state.rule % 9 + 1}`;
     this.parts.push(
-        make("line", {class: "threshold", x1: chartLeft, x2: this.width - chartRight, y1: y, y2: y}));
+        make("line", {class: `threshold ${series}`, x1: chartLeft, x2: this.width - chartRight, y1: y, y2: y}));
     if (y > panel.top + 30)
       this.parts.push(make("text", {class: "label", x: chartLeft - 6, y: y + 4}, `t = ${t}`));
   }

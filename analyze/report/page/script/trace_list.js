@@ -16,14 +16,14 @@ const columns = [
 ];
 
 function endingOf(row) {
-  if (row.loop) return `loop from ${grouped(row.loop[0])}`;
-  return {
+  const end = {
     stop: "by itself",
-    length: "cut by cap",
+    length: "cut by the cap",
     guardian: "stopped live",
     partial: "not known",
     error: "error"
   }[row.finish];
+  return row.loop ? `${end}, loop from ${grouped(row.loop[0])}` : end;
 }
 
 const outcomeTests = {
@@ -170,7 +170,10 @@ function cellOf(column, entry, state) {
     case "full":
       return verdictMark(row, fate.full);
     case "at-stop":
-      return fate.stop > 0 ? verdictMark(row, fate.atStop) : "";
+      return fate.stop > 0 ? make(
+                                 "span", {}, verdictMark(row, fate.atStop),
+                                 fate.harmed ? make("strong", {class: "harm"}, "harmed") : null)
+                           : "";
     default:
       return make("bdi", {}, column.value(entry));
   }
@@ -220,17 +223,21 @@ function showList(entries, state, change) {
       pages > 1 ? [turn(page - 1, "Previous"), ` ${page + 1} of ${pages} `, turn(page + 1, "Next")] : []));
 }
 
+/** Shares are told of all traces alone: those of a choice would be taken for a result. */
 function showFound(entries) {
+  const {total, traces} = data.index;
   const stopped = entries.filter(({fate}) => fate.stop > 0).length;
   const unknown = entries.filter(({fate}) => fate.stop === null).length;
   const tokens = entries.reduce((sum, {row}) => sum + row.tokens, 0);
   const kept = entries.reduce((sum, {fate}) => sum + fate.kept, 0);
   const harmed = entries.filter(({fate}) => fate.harmed).length;
+  const isChoice = traces.length < total;
+  const saved = isChoice ? "" : ` ${percent(tokens ? 1 - kept / tokens : 0)} of their tokens saved,`;
+  const counts = entries.length ? `; ${grouped(stopped)} stopped,${saved} ${grouped(harmed)} harmed` : "";
+  const blind = unknown ? `; ${grouped(unknown)} have no curve that this rule can read` : "";
+  const choice = ` These ${grouped(traces.length)} of ${grouped(total)} were chosen, harmed and stopped ` +
+      "ones first: their counts are no result.";
   document.getElementById("found").textContent =
-      `${grouped(entries.length)} of ${grouped(data.index.traces.length)} traces here` +
-      (entries.length ? `; ${grouped(stopped)} stopped, ${
-                            tokens ? percent(1 - kept / tokens)
-                                   : "0 %"} of their tokens saved, ${grouped(harmed)} harmed`
-                      : "") +
-      (unknown ? `; ${grouped(unknown)} have no curve that this rule can read` : "") + ".";
+      `${grouped(entries.length)} of ${grouped(traces.length)} traces here${counts}${blind}.` +
+      (isChoice ? choice : "");
 }

@@ -122,7 +122,9 @@ class TraceView {
       const stops = rule.stop > 0;
       return make(
           "tr", {}, make("td", {}, shown), make("td", {}, chosen),
-          make("th", {scope: "row"}, make("span", {class: `swatch s${rule.index % 9 + 1}`}), rule.name),
+          make(
+              "th", {scope: "row"}, make("span", {class: `swatch s${rule.index % 9 + 1}`}),
+              ...breakable(rule.name)),
           make(
               "td", {class: "n"},
               stops                    ? this.jumpButton(grouped(rule.stop), rule.stop)
@@ -238,6 +240,11 @@ class TraceView {
     this.moveTo(1, false);
     requestAnimationFrame(() => this.chart.setSight(...this.pane.tokensInSight()));
   }
+}
+
+/** The text with places where a line may break: behind commas and brackets. */
+function breakable(text) {
+  return text.split(/(?<=[,(])/).flatMap((part, i) => i ? [make("wbr"), part] : [part]);
 }
 
 function answerLabel(answer, verdict) {
