@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Kills `lil record` with SIGKILL at random moments, many traces in mid-batch, and shows that nothing is lost.
 
-    kill_and_resume.py --bin DIR --source DIR [--kills 20] [--seed 1]
+    kill_and_resume.py --bin DIR --source DIR [--kills 6] [--seed 1]
 
 After every kill the store must open, pass SQLite's integrity check and `lil trace check`, and still hold every
 token that was there before. The store finished by resuming must equal that of an undisturbed run, token for token.
 """
 import argparse
+import os
 import pathlib
 import random
 import sqlite3
@@ -79,7 +80,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", type=pathlib.Path, required=True)
     parser.add_argument("--source", type=pathlib.Path, required=True)
-    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--kills", type=int, default=int(os.environ.get("LIL_KILLS", "6")))
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     moments = random.Random(arguments.seed)
@@ -95,7 +96,7 @@ def main() -> int:
         in_pieces = pathlib.Path(folder) / "in_pieces.db"
         before: dict[str, int] = {}
         while kills < arguments.kills:
-            # A run that gets to its end starts over: twenty kills are twenty kills.
+            # A run that gets to its end starts over, so that every kill is one.
             if not kill_after(record_command(arguments.bin, arguments.source, in_pieces), moments.uniform(0, whole_s)):
                 assert exported(arguments.bin, in_pieces) == expected, "the resumed store differs"
                 for file in pathlib.Path(folder).glob("in_pieces.db*"):

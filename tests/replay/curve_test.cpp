@@ -120,9 +120,9 @@ TEST(CurveTwin, TextsOfTheDemoModel) {
       std::int64_t grid;
     };
     for (const auto& [name, stream, short_stream, grid] :
-         {Case{"text", five_bytes_a_token("", output), five_bytes_a_token("", start), 7},
-          Case{"prompt+text", five_bytes_a_token(question, output), five_bytes_a_token(question, start), 7},
-          Case{"ids32", bytes_as_ids(output), bytes_as_ids(start.substr(0, 300)), 35}}) {
+         {Case{"text", five_bytes_a_token("", output), five_bytes_a_token("", start), 17},
+          Case{"prompt+text", five_bytes_a_token(question, output), five_bytes_a_token(question, start), 17},
+          Case{"ids32", bytes_as_ids(output), bytes_as_ids(start.substr(0, 300)), 85}}) {
       for (const std::string& signal : every_signal()) {
         const Stream& tested = signal == "lz77" ? short_stream : stream;
         ASSERT_EQ(compute_curve(*make_signal(signal), tested, grid).values,
