@@ -207,10 +207,13 @@ Certificate certify_chosen(const Bench& bench, const FamilyMaker& maker, const C
     const TraceStops stops = stops_at(in_part, *setting.family, setting.t);
     const double risk = outcome(bench.trials, *setting.family, chosen.t, part, bench.plan.risk).risk;
     PartReport report = report_part(in_part.group, stops, setting, risk, answers_name(request));
-    if (part == Part::kTune) certificate.tune = std::move(report);
-    if (part == Part::kCalibrate) certificate.calibrate = std::move(report);
-    if (part == Part::kTest)
+    if (part == Part::kTune) {
+      certificate.tune = std::move(report);
+    } else if (part == Part::kCalibrate) {
+      certificate.calibrate = std::move(report);
+    } else {
       certificate.test = report_test(in_part, stops, std::move(report), request.bootstrap);
+    }
   }
   return certificate;
 }

@@ -112,17 +112,20 @@ std::vector<RunColumn> run_columns() {
 }
 
 bool is_shown(const RunColumn& column, const std::vector<std::string>& values) {
-  if (column.only_if_different)
+  if (column.only_if_different) {
     return std::any_of(values.begin(), values.end(),
                        [&](const auto& value) { return value != values.front(); });
-  if (column.only_if_any)
+  }
+  if (column.only_if_any) {
     return std::any_of(values.begin(), values.end(), [](const auto& value) { return !value.empty(); });
+  }
   return true;
 }
 
 /// A line a run and problem set: what the store holds.
 ReportTable runs_table(const std::vector<GroupCells>& groups) {
   std::vector<GroupCounts> counts;
+  counts.reserve(groups.size());
   for (const GroupCells& entry : groups) counts.push_back(count(entry.group));
   ReportTable table;
   table.rows.resize(groups.size());
@@ -143,9 +146,10 @@ std::string warnings_html(const std::vector<std::string>& warnings) {
   std::vector<ReportNote> notes;
   for (std::size_t i = 0; i < std::min(warnings.size(), kMostLines); ++i)
     notes.push_back({"runs", warnings[i]});
-  if (warnings.size() > kMostLines)
+  if (warnings.size() > kMostLines) {
     notes.push_back(
         {"runs", fmt::format("… and {} runs more, see the table of the runs", warnings.size() - kMostLines)});
+  }
   return page::notes_html(notes);
 }
 

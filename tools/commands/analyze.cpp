@@ -244,9 +244,10 @@ std::vector<Value> frontier_row(const Frontier& frontier, const std::optional<Fr
 /// Every threshold, or those picked with their intervals; last the traces with a gold answer.
 Table frontier_table(const Frontier& frontier) {
   std::vector<std::string> names = frontier_columns();
-  if (!frontier.picks.empty())
+  if (!frontier.picks.empty()) {
     names.insert(names.end(),
                  {"within", "saved_low", "saved_high", "saved_more", "saved_more_low", "saved_more_high"});
+  }
   names.emplace_back("with_gold");
   Table table(names);
   const auto fixed = [](double value) { return Fixed{value, kShareDecimals}; };

@@ -223,12 +223,13 @@ std::string cut(const Cell& cell) {
 
 /// `sink(pos=doubled)`: without the budget, which has a column of its own, and what stands at its default.
 std::string variant_of(const PaperRow& row) {
-  const std::string brief = brief_policy(row.cell.policy);
+  std::string brief = brief_policy(row.cell.policy);
   if (!row.budget) return brief;
   schemas::NamedSpec spec = schemas::parse_named_spec(brief);
   std::erase_if(spec.values, [](const auto& value) { return value.first == "budget"; });
   std::string inside;
-  for (const auto& [key, value] : spec.values) inside += (inside.empty() ? "" : ",") + key + "=" + value;
+  for (const auto& [key, value] : spec.values)
+    inside += fmt::format("{}{}={}", inside.empty() ? "" : ",", key, value);
   return inside.empty() ? spec.name : fmt::format("{}({})", spec.name, inside);
 }
 

@@ -303,6 +303,7 @@ std::string problem_sets_of(const std::vector<Side>& sides) {
 
 std::string html_of(const std::vector<Pairing>& pairings) {
   std::vector<ComparedRuns> pairs;
+  pairs.reserve(pairings.size());
   for (const Pairing& pairing : pairings) {
     pairs.push_back(
         {pairing.a->store, pairing.b->store, &pairing.a->group, &pairing.b->group, &pairing.runs});

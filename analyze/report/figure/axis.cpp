@@ -75,7 +75,12 @@ Axis linear_axis(double low, double high, int most_ticks, NumberForm form, std::
   const double first = steps_below(low, unit);
   const double last = std::max(first + 1, steps_above(high, unit));
   Axis axis{ScaleKind::kLinear, first * unit, last * unit, {}, std::move(title)};
-  for (double i = first; i <= last; ++i) axis.ticks.push_back({i * unit, spell(i * unit, step, form)});
+  const int ticks = static_cast<int>(last - first) + 1;
+  axis.ticks.reserve(static_cast<std::size_t>(ticks));
+  for (int i = 0; i < ticks; ++i) {
+    const double value = (first + i) * unit;
+    axis.ticks.push_back({value, spell(value, step, form)});
+  }
   return axis;
 }
 

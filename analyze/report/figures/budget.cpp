@@ -102,9 +102,10 @@ std::vector<Quantity> quantities_of(const std::vector<Column>& columns, bool any
   constexpr double kWide = 10;
   constexpr int kTicks = 6;
   std::vector<Quantity> quantities;
-  if (any_gold)
+  if (any_gold) {
     quantities.push_back(
         {accuracy, " % right", figure::linear_axis(0, 1, kTicks, NumberForm::kPercent, "right, %")});
+  }
   const auto [fewest, most] = range_of(columns, mean_tokens);
   const std::string tokens = "tokens per trace";
   quantities.push_back(
@@ -142,6 +143,7 @@ Axis budget_axis(const std::vector<Column>& columns) {
   const double high = static_cast<double>(*budgets.rbegin()) * kRoom;
   const std::string title = "budget, tokens";
   std::vector<figure::Tick> ticks;
+  ticks.reserve(budgets.size());
   for (const std::int64_t budget : budgets)
     ticks.push_back({static_cast<double>(budget), figure::grouped(budget)});
   if (budgets.size() > kMostTicks) {
@@ -303,6 +305,7 @@ std::vector<figure::LegendEntry> legend_of(const std::vector<Column>& columns) {
     for (const auto& [series, runs] : column.families) names[series] = runs.front()->family;
   }
   std::vector<figure::LegendEntry> entries;
+  entries.reserve(names.size());
   for (const auto& [series, name] : names)
     entries.push_back({name, {series}, figure::Sample::kLineAndMarker});
   return entries;
@@ -360,10 +363,9 @@ Drawing draw_budget(ReportSources& sources) {
   std::vector<Column> columns = columns_of(sources.runs());
   Drawing drawing;
   if (columns.empty()) {
-    drawing.notes.push_back(
-        "There is no accuracy and length against budget: no run has an attention policy with a budget; `lil "
-        "record "
-        "STORE --policy full --policy 'sink(budget=128,256,512)'` records such runs.");
+    drawing.notes.emplace_back(
+        "There is no accuracy and length against budget: no run has an attention policy with a budget; "
+        "`lil record STORE --policy full --policy 'sink(budget=128,256,512)'` records such runs.");
     return drawing;
   }
   if (columns.size() > kMostColumns) {
@@ -386,15 +388,16 @@ Drawing draw_budget(ReportSources& sources) {
   figure.description = "By policy and budget: ";
   if (has(accuracy)) figure.description += "share of right answers with exact 95 % intervals; ";
   figure.description += "mean generated tokens per trace";
-  if (has(length_ratio))
+  if (has(length_ratio)) {
     figure.description +=
         "; tokens over those of full attention on the same problems, with 95 % bootstrap intervals";
+  }
   if (has(decode_seconds)) {
     figure.description +=
         "; end-to-end time of decoding a trace: its tokens times the mean time of a step, as recorded in its "
         "batches, which is the time of this machine in this run and has no interval";
   } else {
-    drawing.notes.push_back(
+    drawing.notes.emplace_back(
         "There is no time of decoding: no durations are on record, as in imported logs; `lil record` writes "
         "them.");
   }
@@ -402,7 +405,7 @@ Drawing draw_budget(ReportSources& sources) {
   const bool has_full =
       std::any_of(columns.begin(), columns.end(), [](const Column& c) { return c.full != nullptr; });
   if (!has_full) {
-    drawing.notes.push_back(
+    drawing.notes.emplace_back(
         "There is no length against full attention: no run of full attention has the same model, problems, "
         "sampler and "
         "cap; `lil record STORE --policy full` with the other settings alike records it.");

@@ -34,4 +34,11 @@ std::size_t shown_signals(const ComparedRun& run) {
   return std::min(kMostSignals, run.comparison->signals.size());
 }
 
+std::vector<std::size_t> indices_of(const std::vector<ComparedRun>& runs) {
+  std::vector<std::size_t> indices;
+  indices.reserve(runs.size());
+  for (const ComparedRun& run : runs) indices.push_back(run.run);
+  return indices;
+}
+
 }  // namespace lil::analyze

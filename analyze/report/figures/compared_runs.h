@@ -24,4 +24,7 @@ struct ComparedRun {
 /// How many of its signals are drawn, the first ones.
 [[nodiscard]] std::size_t shown_signals(const ComparedRun& run);
 
+/// Of each, ComparedRun::run.
+[[nodiscard]] std::vector<std::size_t> indices_of(const std::vector<ComparedRun>& runs);
+
 }  // namespace lil::analyze

@@ -164,6 +164,7 @@ std::vector<figure::LegendEntry> legend_of(const ReportSources& sources, const M
     }
   }
   std::vector<figure::LegendEntry> entries;
+  entries.reserve(names.size());
   for (const auto& [name, seen] : names)
     entries.push_back({name.second, {name.first}, figure::Sample::kLine});
   return entries;
@@ -230,22 +231,24 @@ std::string draw(const ReportSources& sources, const MeasureLines& lines, const 
   const std::size_t blocks = (panels + columns - 1) / columns;
   for (std::size_t i = 0; i < panels; ++i) {
     const std::size_t column = i % columns;
+    const std::size_t block_row = i / columns;
     for (std::size_t row = 0; row < 2; ++row) {
       figure::Frame frame = grid.frame(0, static_cast<int>(column));
-      frame.y = grid.top + block * static_cast<double>(i / columns) + title +
+      frame.y = grid.top + block * static_cast<double>(block_row) + title +
                 static_cast<double>(row) * (grid.panel_height + 14);
       Panel panel(svg, frame, x, y[row]);
       panel.draw_axes({row == 1, row == 1, column == 0, column == 0});
       if (row == 0) panel.draw_title(names[i]);
       if (row == 1) {
         for (const ReportedGuardian& guardian : sources.guardians()) {
-          if (guardian.shape.every_tokens == f)
-            panel.level(static_cast<double>(guardian.t), fmt::format("t = {}", guardian.t));
+          if (guardian.shape.every_tokens != f) continue;
+          panel.level(static_cast<double>(guardian.t), fmt::format("t = {}", guardian.t));
         }
       }
-      for (const Line& line : lines.columns[i].lines)
+      for (const Line& line : lines.columns[i].lines) {
         draw_line(panel, sources.runs()[line.run], line,
                   row == 0 ? &GrowthPoint::value : &GrowthPoint::growth, row == 0 && from_zero);
+      }
       if (single) panel.draw_labels();
     }
   }

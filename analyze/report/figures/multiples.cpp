@@ -51,6 +51,7 @@ std::vector<std::string> names_of(const ReportSources& sources, const std::vecto
     return all[run].setting == all[runs.front()].setting && !all[run].policy.empty() && runs.size() > 1;
   });
   std::vector<std::string> names;
+  names.reserve(runs.size());
   for (const std::size_t run : runs) names.push_back(policies_do ? all[run].policy : all[run].name());
   return names;
 }

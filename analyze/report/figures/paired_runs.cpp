@@ -88,6 +88,7 @@ void draw_panel(figure::Svg& svg, Panel& panel, const DrawnPair& pair, const fig
 
 std::string draw(const std::vector<DrawnPair>& pairs, const ReportFigure& figure) {
   std::vector<std::string> titles;
+  titles.reserve(pairs.size());
   for (const DrawnPair& pair : pairs) titles.push_back(title_of(pair));
   std::vector<figure::LegendEntry> legend;
   for (const Change& change : kChanges) {
@@ -145,9 +146,10 @@ ReportFigure draw_paired_runs(const std::vector<RunPair>& pairs) {
     one.summary = pair_runs(*pair.a, *pair.b, {});
     drawn.push_back(std::move(one));
   }
-  if (with_problems > kMostPanels)
+  if (with_problems > kMostPanels) {
     figure.description +=
         fmt::format(" The first {} of {} pairs are drawn; the table has all.", kMostPanels, with_problems);
+  }
   if (drawn.empty()) {
     figure::Svg svg(figure.id, figure::FigureWidth::kNarrow);
     svg.text({12, 24}, "The runs have no problem in common.", "muted");

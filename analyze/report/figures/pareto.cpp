@@ -120,15 +120,17 @@ std::map<std::string, int> numbers_of(const std::vector<ParetoLines>& lines) {
 std::vector<figure::LegendEntry> legend_of(const std::map<std::string, Series>& series,
                                            const std::vector<ParetoLines>& lines) {
   std::vector<figure::LegendEntry> entries;
+  entries.reserve(series.size());
   for (const auto& [name, one] : series) entries.push_back({name, one, Sample::kLineAndMarker});
   std::sort(entries.begin(), entries.end(),
             [](const auto& a, const auto& b) { return a.series.index < b.series.index; });
   if (entries.size() > kMostLines) entries.resize(kMostLines);
   const auto numbers = numbers_of(lines);
   std::vector<std::string> rules(numbers.size());
-  for (const auto& [rule, number] : numbers)
+  for (const auto& [rule, number] : numbers) {
     rules[static_cast<std::size_t>(number) - 1] =
         numbers.size() > 1 ? fmt::format("{}: {}", number, rule) : rule;
+  }
   for (const std::string& rule : rules) entries.push_back({rule, kMain, Sample::kMarker});
   const bool any_cap = std::any_of(lines.begin(), lines.end(), [](const ParetoLines& line) {
     return std::any_of(line.cells->begin(), line.cells->end(),
@@ -313,10 +315,16 @@ figure::Axis change_axis(const std::vector<ParetoLines>& lines) {
                              "change of accuracy, points");
 }
 
+std::vector<std::size_t> runs_of(const std::vector<ParetoLines>& lines) {
+  std::vector<std::size_t> runs;
+  runs.reserve(lines.size());
+  for (const ParetoLines& line : lines) runs.push_back(line.run);
+  return runs;
+}
+
 std::string draw(const ReportSources& sources, const std::vector<ParetoLines>& lines,
                  const ReportFigure& figure) {
-  std::vector<std::size_t> runs;
-  for (const ParetoLines& line : lines) runs.push_back(line.run);
+  const std::vector<std::size_t> runs = runs_of(lines);
   const auto series = series_of(sources, lines);
   const auto numbers = numbers_of(lines);
   figure::Svg svg(figure.id, lines.size() == 1 ? figure::FigureWidth::kMiddle : width_for(lines.size()));
@@ -362,11 +370,10 @@ Drawing draw_pareto(ReportSources& sources) {
   const std::vector<ParetoLines> lines = lines_of(sources, drawing);
   if (lines.empty()) {
     if (drawing.notes.empty())
-      drawing.notes.push_back("There are no savings against accuracy: no trace is right in full.");
+      drawing.notes.emplace_back("There are no savings against accuracy: no trace is right in full.");
     return drawing;
   }
-  std::vector<std::size_t> runs;
-  for (const ParetoLines& line : lines) runs.push_back(line.run);
+  const std::vector<std::size_t> runs = runs_of(lines);
   const auto numbers = numbers_of(lines);
   std::set<std::string> shapes;
   for (const ReportedGuardian& guardian : sources.guardians()) shapes.insert(guardian.shape.name);

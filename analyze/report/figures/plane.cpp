@@ -67,9 +67,10 @@ PlaneCell cell_at(const Plane& plane, const Frontier& frontier, std::int64_t t, 
     cell.gain = row.gain;
   }
   if (cell.tokens > 0) found.saved = 1 - static_cast<double>(cell.kept) / static_cast<double>(cell.tokens);
-  if (plane.gold.traces > 0)
+  if (plane.gold.traces > 0) {
     found.change =
         static_cast<double>(cell.right_stop - cell.right_full) / static_cast<double>(plane.gold.traces);
+  }
   found.bound = harm_bound(plane.gold, cell.harm, delta);
   return found;
 }
@@ -160,9 +161,10 @@ double draw_map(figure::Svg& svg, figure::Pixel corner, double width, const Plan
   svg.text({corner.x, corner.y - 5}, map.title, "small");
   double y = corner.y;
   for (const Frontier* frontier : plane.rows) {
-    if (names_rows)
+    if (names_rows) {
       svg.text({corner.x - 6, y + kCellHeight / 2 + 4}, std::to_string(frontier->shape.every_tokens),
                "small muted", figure::Anchor::kEnd);
+    }
     double x = corner.x;
     for (const std::int64_t t : ts) {
       const PlaneCell found = cell_at(plane, *frontier, t, request.delta);
@@ -256,14 +258,20 @@ double draw_scale(figure::Svg& svg, figure::Pixel at, const HeatMap& map) {
   return at.y + kBox;
 }
 
+std::vector<std::size_t> runs_of(const std::vector<Plane>& planes) {
+  std::vector<std::size_t> runs;
+  runs.reserve(planes.size());
+  for (const Plane& plane : planes) runs.push_back(plane.run);
+  return runs;
+}
+
 std::string draw(const ReportSources& sources, const std::vector<Plane>& planes,
                  const std::vector<std::int64_t>& ts, const ReportFigure& figure) {
   figure::Svg svg(figure.id, figure::FigureWidth::kWide);
   constexpr double kGap = 24;
   const double width = (svg.width() - kLeft - kGap - 4) / 2;
   const double most = largest_change(planes, ts, sources.request().delta);
-  std::vector<std::size_t> runs;
-  for (const Plane& plane : planes) runs.push_back(plane.run);
+  const std::vector<std::size_t> runs = runs_of(planes);
   const auto names = names_of(sources, runs);
   const HeatMap saved{"tokens saved, %", false, 1};
   const HeatMap change{"change of accuracy, points", true, most};
@@ -279,10 +287,11 @@ std::string draw(const ReportSources& sources, const std::vector<Plane>& planes,
                   14, "head small");
     const figure::Pixel corner{kLeft, y + 6};
     const double below = draw_map(svg, corner, width, planes[i], ts, saved, sources, true);
-    if (planes[i].has_gold())
+    if (planes[i].has_gold()) {
       draw_map(svg, {corner.x + width + kGap, corner.y}, width, planes[i], ts,
                any_hatches && !can_be_without_hatch(planes[i], sources.request()) ? unbounded : change,
                sources, false);
+    }
     y = below + 14;
   }
   return svg.finish(y, figure.title, figure.description);
@@ -325,8 +334,7 @@ std::string describe(const ReportSources& sources, const std::vector<Plane>& pla
   const bool any_gold =
       std::any_of(planes.begin(), planes.end(), [](const Plane& plane) { return plane.has_gold(); });
   if (any_gold) text += bound_text(planes, request);
-  std::vector<std::size_t> runs;
-  for (const Plane& plane : planes) runs.push_back(plane.run);
+  const std::vector<std::size_t> runs = runs_of(planes);
   return text + common_setting(sources, runs);
 }
 
@@ -355,8 +363,7 @@ Drawing draw_plane(ReportSources& sources) {
                           "harm", "gain",        "harm_share", "harm_bound"};
   for (const Plane& plane : planes) add_rows(plane, ts, sources.request().delta, figure.table);
   drawing.figures.push_back(std::move(figure));
-  std::vector<std::size_t> drawn;
-  for (const Plane& plane : planes) drawn.push_back(plane.run);
+  const std::vector<std::size_t> drawn = runs_of(planes);
   const std::string left_out = sources.left_out(drawn);
   if (!left_out.empty()) drawing.notes.push_back("The (f, t) plane: " + left_out + ".");
   return drawing;

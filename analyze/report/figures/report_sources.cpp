@@ -322,6 +322,7 @@ const Attempt<Result>& attempt(std::map<std::size_t, Attempt<Result>>& known, st
 
 std::vector<std::string> shapes_of(const std::vector<std::int64_t>& every) {
   std::vector<std::string> shapes;
+  shapes.reserve(every.size());
   for (const std::int64_t f : every) shapes.push_back(fmt::format("guardian(f={})", f));
   return shapes;
 }

@@ -161,9 +161,10 @@ void draw_harm(Panel& panel, const std::vector<Point>& harm, double top) {
     if (first_above == nullptr && harm[i].y > top) first_above = &harm[i];
   }
   panel.steps(shown, kHarm, "line", figure::Dash::kSolid);
-  if (first_above != nullptr)
+  if (first_above != nullptr) {
     panel.off_scale(*first_above, fmt::format("off scale: up to {} %", figure::spoken_percent(highest, 0)),
                     kHarm, "", 1);
+  }
 }
 
 std::string draw(const ReportSources& sources, const std::vector<RiskLine>& lines,
@@ -176,9 +177,10 @@ std::string draw(const ReportSources& sources, const std::vector<RiskLine>& line
     last = std::max(last, shown(line.frontier->rows.back().t));
   }
   std::vector<std::string> titles = names_of(sources, runs);
-  for (std::size_t i = 0; i < lines.size(); ++i)
+  for (std::size_t i = 0; i < lines.size(); ++i) {
     titles[i] += fmt::format(" \xC2\xB7 {}, n\xC2\xA0=\xC2\xA0{}", lines[i].frontier->shape.name,
                              figure::grouped(lines[i].gold.traces));
+  }
   figure::Svg svg(figure.id, width_for(lines.size()));
   std::vector<figure::LegendEntry> legend{
       {"harm", kHarm, figure::Sample::kSolidLine},
@@ -230,13 +232,15 @@ Drawing draw_risk(ReportSources& sources) {
   }
   const std::vector<RiskLine> lines = lines_of(sources, drawing);
   if (lines.empty()) {
-    if (drawing.notes.empty())
-      drawing.notes.push_back(
+    if (drawing.notes.empty()) {
+      drawing.notes.emplace_back(
           "There is no risk against t: no trace is right in full, so that none can be harmed.");
+    }
     return drawing;
   }
   const Measure& measure = *sources.main_measure();
   std::vector<std::size_t> runs;
+  runs.reserve(lines.size());
   for (const RiskLine& line : lines) runs.push_back(line.run);
   const bool any_repeats =
       std::any_of(lines.begin(), lines.end(), [](const RiskLine& line) { return line.gold.has_repeats(); });

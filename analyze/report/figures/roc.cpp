@@ -56,13 +56,13 @@ std::vector<figure::LegendEntry> legend_of(const ReportSources& sources,
     }
   }
   std::vector<figure::LegendEntry> legend;
+  legend.reserve(names.size());
   for (const auto& [index, name] : names) legend.push_back({name, {index}, Sample::kLine});
   return legend;
 }
 
 ReportFigure draw_figure(const ReportSources& sources, const std::vector<ComparedRun>& runs) {
-  std::vector<std::size_t> indices;
-  for (const ComparedRun& run : runs) indices.push_back(run.run);
+  const std::vector<std::size_t> indices = indices_of(runs);
   ReportFigure figure;
   figure.id = "roc";
   figure.title = "Which checks a signal tells apart";
@@ -105,7 +105,7 @@ Drawing draw_roc(ReportSources& sources) {
     return std::none_of(run.comparison->signals.begin(), run.comparison->signals.end(), has_roc);
   });
   if (runs.empty()) {
-    drawing.notes.push_back(
+    drawing.notes.emplace_back(
         "There is no ROC: on no run have the test traces both checks at which something is left to gain and "
         "others.");
     return drawing;

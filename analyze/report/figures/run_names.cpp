@@ -79,7 +79,7 @@ std::string cap_name(const Cell& cell) {
 }
 
 constexpr std::size_t kExtras = 3;
-const Extra kExtra[kExtras] = {
+constexpr Extra kExtraParts[kExtras] = {
     {[](const Cell& cell) { return cell.sampler; }},
     {cap_name},
     {[](const Cell& cell) {
@@ -95,13 +95,13 @@ void name_settings(std::vector<ReportedRun>& runs) {
   std::map<std::string, std::vector<std::set<std::string>>> values;
   for (const ReportedRun& run : runs) {
     auto& seen = values.try_emplace(model_and_problems(run.whole.cell), kExtras).first->second;
-    for (std::size_t i = 0; i < kExtras; ++i) seen[i].insert(kExtra[i].value(run.whole.cell));
+    for (std::size_t i = 0; i < kExtras; ++i) seen[i].insert(kExtraParts[i].value(run.whole.cell));
   }
   for (ReportedRun& run : runs) {
     run.setting = model_and_problems(run.whole.cell);
     const auto& seen = values.at(run.setting);
     for (std::size_t i = 0; i < kExtras; ++i) {
-      const std::string value = kExtra[i].value(run.whole.cell);
+      const std::string value = kExtraParts[i].value(run.whole.cell);
       if (seen[i].size() > 1 && !value.empty()) run.setting += kDot + value;
     }
   }

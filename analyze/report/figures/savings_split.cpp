@@ -10,7 +10,6 @@
 namespace lil::analyze {
 namespace {
 
-using figure::Frame;
 using figure::Sample;
 
 constexpr std::size_t kMostRows = 24;
@@ -76,9 +75,10 @@ void draw_bar(figure::Svg& svg, const Bar& bar, const BarArea& area, double y) {
   double x = area.left;
   for (const Part& part : parts_of(cell)) {
     const double length = area.width * static_cast<double>(part.tokens) / static_cast<double>(cell.tokens);
-    if (part.tokens > 0)
+    if (part.tokens > 0) {
       svg.rect({x, middle - kBarHeight / 2, length, kBarHeight}, part.classes,
                fmt::format("{}: {} tokens", part.name, figure::grouped(part.tokens)));
+    }
     x += length;
   }
   const double right = area.left + area.width;
@@ -181,6 +181,7 @@ Drawing draw_savings_split(ReportSources& sources) {
     return drawing;
   }
   std::vector<const PaperRow*> rows;
+  rows.reserve(runs.size());
   for (const std::size_t run : runs) rows.push_back(row_of(sources.runs()[run]));
   const Cell& cell = rows.front()->cell;
   ReportFigure figure;

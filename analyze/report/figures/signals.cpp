@@ -137,9 +137,10 @@ std::string draw_dots(const ReportSources& sources, const std::vector<ComparedRu
   figure::Svg svg(figure.id, figure::FigureWidth::kWide);
   double widest = 60;
   for (const ComparedRun& run : runs) {
-    for (const ComparedSignal& signal : run.comparison->signals)
+    for (const ComparedSignal& signal : run.comparison->signals) {
       widest = std::max(widest, figure::text_width(measure_name(signal.measure.signal, signal.measure.stream),
                                                    figure::kSmallSize));
+    }
   }
   const double names = std::min(widest, 170.0);
   const double left = names + kRule + 18;
@@ -156,8 +157,7 @@ std::string draw_dots(const ReportSources& sources, const std::vector<ComparedRu
     most_lines = std::max(most_lines, lines.size());
   }
   y += 13 * static_cast<double>(most_lines) - 8;
-  std::vector<std::size_t> indices;
-  for (const ComparedRun& run : runs) indices.push_back(run.run);
+  const std::vector<std::size_t> indices = indices_of(runs);
   const auto titles = names_of(sources, indices);
   for (std::size_t r = 0; r < runs.size(); ++r) {
     y += kTitle - 4;
@@ -312,8 +312,7 @@ std::string step_text(const std::vector<ComparedRun>& runs) {
 }
 
 ReportFigure draw_comparison(const ReportSources& sources, const std::vector<ComparedRun>& runs) {
-  std::vector<std::size_t> indices;
-  for (const ComparedRun& run : runs) indices.push_back(run.run);
+  const std::vector<std::size_t> indices = indices_of(runs);
   ReportFigure figure;
   figure.id = "signals";
   figure.title = "Signals at equal certified risk";
@@ -352,13 +351,11 @@ Drawing draw_signals(ReportSources& sources) {
   const std::vector<ComparedRun> runs = compare_runs(sources, &drawing.notes);
   if (runs.empty()) {
     if (drawing.notes.empty())
-      drawing.notes.push_back("Signals are not compared: no trace is right in full.");
+      drawing.notes.emplace_back("Signals are not compared: no trace is right in full.");
     return drawing;
   }
   drawing.figures.push_back(draw_comparison(sources, runs));
-  std::vector<std::size_t> drawn;
-  for (const ComparedRun& run : runs) drawn.push_back(run.run);
-  const std::string left_out = sources.left_out(drawn, &kWithRightAnswers);
+  const std::string left_out = sources.left_out(indices_of(runs), &kWithRightAnswers);
   if (!left_out.empty()) drawing.notes.push_back("Signals: " + left_out + ".");
   return drawing;
 }
